@@ -1,0 +1,160 @@
+"""End-to-end encryption of frames: NaCl Box (Curve25519-XSalsa20-Poly1305) on a key computed once per connection.
+
+A frame is `base64(nonce[24] || box)`, standard alphabet, padded. The only place where frames are made and opened.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import struct
+from collections.abc import Callable
+from typing import Final, Literal
+
+import pybase64
+from nacl import bindings
+from nacl.exceptions import CryptoError
+
+from sygen_bot.errors import DecryptFailed, SygenError
+
+KEY_BYTES: Final = 32
+NONCE_BYTES: Final = 24
+TAG_BYTES: Final = 16
+PREFIX_BYTES: Final = 16
+MAX_REMEMBERED_NONCES: Final = 100_000
+
+_COUNTER = struct.Struct(">Q")
+_SMALLEST_FRAME = NONCE_BYTES + TAG_BYTES
+
+
+class InvalidKey(SygenError):
+    """Not a usable Curve25519 public key: not base64 of 32 bytes, or a low-order point."""
+
+    code = "auth_failed"
+
+
+class NonceLimitReached(SygenError):
+    """The peer has sent as many frames as one connection may carry; it has to connect anew."""
+
+    code = "reconnect"
+
+
+def decode_key(text: object) -> bytes:
+    """The 32 bytes of a public key that arrived as base64. Raises InvalidKey; low-order points show up in `agree`."""
+    if not isinstance(text, str):
+        raise InvalidKey("the key is not text")
+    try:
+        key = pybase64.b64decode(text.encode("ascii"), validate=True)
+    except ValueError as error:
+        raise InvalidKey("the key is not base64") from error
+    if len(key) != KEY_BYTES:
+        raise InvalidKey("the key is not 32 bytes")
+    return key
+
+
+def encode_key(key: bytes) -> str:
+    """A key as base64 text."""
+    return pybase64.b64encode(key).decode("ascii")
+
+
+def new_key_pair() -> tuple[bytes, bytes]:
+    """A fresh (public, private) Curve25519 key pair, 32 bytes each."""
+    public, private = bindings.crypto_box_keypair()
+    return bytes(public), bytes(private)
+
+
+def public_key(private: bytes) -> bytes:
+    """The public half of a private key."""
+    return bytes(bindings.crypto_scalarmult_base(private))
+
+
+def agree(peer_public: bytes, private: bytes) -> bytes:
+    """The shared key of two parties, 32 bytes. Raises InvalidKey for a low-order point."""
+    try:
+        return bytes(bindings.crypto_box_beforenm(peer_public, private))
+    except CryptoError as error:
+        raise InvalidKey("the key is not a usable point") from error
+
+
+def seal_frame(shared_key: bytes, nonce: bytes, plaintext: bytes) -> bytes:
+    """The frame that carries `plaintext`. The caller answers for the nonce being used once."""
+    return pybase64.b64encode(nonce + bindings.crypto_box_easy_afternm(plaintext, nonce, shared_key))
+
+
+def open_frame(shared_key: bytes, frame: bytes | str) -> tuple[bytes, bytes]:
+    """(nonce, plaintext) of a frame. Raises DecryptFailed for anything but a frame sealed with `shared_key`."""
+    try:
+        raw = pybase64.b64decode(frame, validate=True)
+    except ValueError as error:
+        raise DecryptFailed from error
+    if len(raw) < _SMALLEST_FRAME:
+        raise DecryptFailed
+    nonce = raw[:NONCE_BYTES]
+    try:
+        return nonce, bindings.crypto_box_open_easy_afternm(raw[NONCE_BYTES:], nonce, shared_key)
+    except CryptoError as error:
+        raise DecryptFailed from error
+
+
+def counted_nonces(prefix: bytes) -> Callable[[], bytes]:
+    """A source of nonces that never repeats: `prefix` (16 bytes) and a 64-bit big-endian counter from 0."""
+    counter = itertools.count()
+    pack = _COUNTER.pack
+    return lambda: prefix + pack(next(counter))
+
+
+class E2ESession:
+    """One side of one encrypted connection.
+
+    `role` decides what is asked of the peer's nonces. A server remembers the nonces of frames that opened, so that a
+    repeated frame is refused, and raises NonceLimitReached after `MAX_REMEMBERED_NONCES`. A client asks more of a
+    server: one prefix, and a counter that grows. Both refuse a frame that carries their own nonce prefix (a reflection).
+
+    `nonces`: the source of this side's nonces; the default is a fresh random prefix and a counter. `prefix` belongs to it.
+    """
+
+    def __init__(
+        self,
+        *,
+        role: Literal["server", "client"],
+        shared_key: bytes,
+        prefix: bytes | None = None,
+        nonces: Callable[[], bytes] | None = None,
+    ) -> None:
+        self._key = shared_key
+        self._prefix = os.urandom(PREFIX_BYTES) if prefix is None else prefix
+        self._next_nonce = counted_nonces(self._prefix) if nonces is None else nonces
+        self._check = self._check_as_server if role == "server" else self._check_as_client
+        self._seen: set[bytes] = set()
+        self._peer_prefix: bytes | None = None
+        self._peer_counter = -1
+
+    def seal(self, plaintext: bytes) -> bytes:
+        """The next frame to send."""
+        return seal_frame(self._key, self._next_nonce(), plaintext)
+
+    def sealer(self) -> Callable[[bytes], bytes]:
+        """`seal` for one frame, with the nonce taken now: safe to call later on another thread."""
+        key, nonce = self._key, self._next_nonce()
+        return lambda plaintext: seal_frame(key, nonce, plaintext)
+
+    def open(self, frame: bytes | str) -> bytes:
+        """The plaintext of a frame that arrived. Raises DecryptFailed (also for repeated or reflected frames) or NonceLimitReached."""
+        nonce, plaintext = open_frame(self._key, frame)
+        if nonce[:PREFIX_BYTES] == self._prefix:
+            raise DecryptFailed
+        self._check(nonce)
+        return plaintext
+
+    def _check_as_server(self, nonce: bytes) -> None:
+        if nonce in self._seen:
+            raise DecryptFailed
+        if len(self._seen) >= MAX_REMEMBERED_NONCES:
+            raise NonceLimitReached("this connection has carried all the frames it may")
+        self._seen.add(nonce)
+
+    def _check_as_client(self, nonce: bytes) -> None:
+        prefix, (counter,) = nonce[:PREFIX_BYTES], _COUNTER.unpack(nonce[PREFIX_BYTES:])
+        if (self._peer_prefix is not None and prefix != self._peer_prefix) or counter <= self._peer_counter:
+            raise DecryptFailed
+        self._peer_prefix, self._peer_counter = prefix, counter

@@ -1,0 +1,101 @@
+"""Commands by message text, such as `/status`. A command is a turn: it keeps its place in the session's queue."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final
+
+from sygen_bot.providers.registry import ProviderRegistry, Target
+from sygen_bot.session.key import SessionKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandContext:
+    """What commands may know and do in the session `key`.
+
+    `target`: who answers now, None if nobody can. `facts`: (name, value) pairs on the gateway for people.
+    `choose`: from now on that target answers here; None goes back to the default. `start_over`: the next message begins a
+    new context.
+    """
+
+    key: SessionKey
+    registry: ProviderRegistry
+    target: Callable[[], Target | None]
+    facts: Callable[[], list[tuple[str, str]]]
+    choose: Callable[[Target | None], Awaitable[None]]
+    start_over: Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`usage` is shown by /help; `run` gets what follows the name and returns the answer as Markdown."""
+
+    usage: str
+    summary: str
+    run: Callable[[CommandContext, str], Awaitable[str]]
+
+
+async def _new(context: CommandContext, _argument: str) -> str:
+    await context.start_over()
+    return "New conversation: the agent has forgotten what was said before."
+
+
+async def _status(context: CommandContext, _argument: str) -> str:
+    facts = [("session", str(context.key)), ("answers", str(context.target() or "nobody: no provider can run"))]
+    return "\n".join(f"- **{name}**: {value}" for name, value in facts + context.facts())
+
+
+async def _model(context: CommandContext, argument: str) -> str:
+    if not argument:
+        return _list_models(context)
+    if argument == "default":
+        await context.choose(None)
+        return f"Back to the default: **{context.target() or 'nobody'}**."
+    target = context.registry.find(argument)
+    if target is None:
+        return f"There is no provider or model `{argument}`.\n\n{_list_models(context)}"
+    check = context.registry.check_of(target.provider)
+    if not check.available:
+        return f"`{target.provider}` cannot run now. {check.reason} {check.remedy}".strip()
+    await context.choose(target)
+    return f"From now on **{target}** answers in this session."
+
+
+def _list_models(context: CommandContext) -> str:
+    lines = [f"Answering: **{context.target() or 'nobody'}**", ""]
+    for name, provider in context.registry.all().items():
+        check = context.registry.check_of(name)
+        if check.available:
+            models = ", ".join(f"`{model}`" for model in check.models)
+            lines.append(f"- `{name}` ({provider.info.name}){': ' + models if models else ''}")
+        else:
+            lines.append(f"- `{name}` ({provider.info.name}) cannot run now. {check.reason} {check.remedy}".rstrip())
+    lines += ["", "`/model NAME` chooses a provider or model, `/model default` goes back, `@NAME text` asks one once."]
+    return "\n".join(lines)
+
+
+async def _help(_context: CommandContext, _argument: str) -> str:
+    lines = [f"- `{command.usage}`: {command.summary}" for command in COMMANDS.values()]
+    lines.append("- `@NAME text`: asks that provider or model this one time")
+    return "\n".join([*lines, "", "Any other message goes to the agent."])
+
+
+async def _stop(_context: CommandContext, _argument: str) -> str:
+    return "There is nothing to stop."  # transports act on /stop when it arrives; here the queue has reached it
+
+
+COMMANDS: Final[dict[str, Command]] = {
+    "/new": Command("/new", "starts a new conversation with the agent", _new),
+    "/status": Command("/status", "shows what is going on", _status),
+    "/model": Command("/model [NAME]", "shows who can answer, or chooses who does", _model),
+    "/stop": Command("/stop", "stops what runs and what waits in this chat", _stop),
+    "/help": Command("/help", "shows this list", _help),
+}
+
+
+def find_command(text: str) -> tuple[Command, str] | None:
+    """The command that a message is, with its argument. Unknown ones are none: agents have commands of their own."""
+    name, *rest = text.split(maxsplit=1) or [""]
+    command = COMMANDS.get(name.lower())
+    return None if command is None else (command, " ".join(rest).strip())

@@ -1,0 +1,53 @@
+"""Sharing the event loop between turns, so that no turn, however chatty, delays another session."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+PASS_BUDGET_S: Final = 0.002
+
+
+class FairShare:
+    """A budget of pumping time that all turns share in each pass of the event loop.
+
+    A turn calls `is_spent()` after each event and, if it says so, awaits `next_pass()`. Waiting turns go on one at a time,
+    round robin; turns that have said nothing yet go first. `clock` gives seconds.
+    """
+
+    def __init__(self, *, budget_s: float = PASS_BUDGET_S, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._budget_s = budget_s
+        self._clock = clock
+        self._deadline: float | None = None
+        self._silent: deque[asyncio.Future[None]] = deque()
+        self._talking: deque[asyncio.Future[None]] = deque()
+
+    def is_spent(self) -> bool:
+        """Whether the turns have used up the budget of this pass. The first call in a pass starts the budget."""
+        now = self._clock()
+        if self._deadline is None:
+            self._deadline = now + self._budget_s
+            asyncio.get_running_loop().call_soon(self._begin_pass)
+            return False
+        return now >= self._deadline
+
+    async def next_pass(self, *, has_spoken: bool) -> None:
+        """Wait for this turn's share of a later pass."""
+        waiter = asyncio.get_running_loop().create_future()
+        (self._talking if has_spoken else self._silent).append(waiter)
+        await waiter
+
+    def _begin_pass(self) -> None:
+        self._deadline = None
+        for queue in (self._silent, self._talking):
+            while queue:
+                waiter = queue.popleft()
+                if not waiter.done():  # a cancelled turn leaves its waiter behind
+                    waiter.set_result(None)
+                    if self._silent or self._talking:
+                        self._deadline = self._clock() + self._budget_s
+                        asyncio.get_running_loop().call_soon(self._begin_pass)
+                    return

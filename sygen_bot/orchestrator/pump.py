@@ -1,0 +1,120 @@
+"""Carrying what a provider says into the session log: one turn from its first event to its end."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import msgspec
+
+from sygen_bot.events import (
+    ContextSaved,
+    Finished,
+    Result,
+    SystemStatus,
+    TextDelta,
+    ThinkingDelta,
+    ToolActivity,
+)
+from sygen_bot.files.tags import file_refs
+from sygen_bot.orchestrator.fairness import FairShare
+from sygen_bot.orchestrator.queue import TurnJob
+from sygen_bot.providers.base import Provider, Turn
+
+_UNSPEAKABLE: Final = re.compile("[\0\ud800-\udfff]")
+
+
+def speakable(text: str) -> str:
+    """`text` with U+FFFD for what neither UTF-8 nor every database can hold: U+0000 and lone surrogates."""
+    if text.isascii():
+        return text.replace("\0", "\ufffd") if "\0" in text else text
+    return _UNSPEAKABLE.sub("\ufffd", text)
+
+
+class Pump:
+    """Runs turns. Shares the loop fairly with all other turns of the same `share`.
+
+    `max_answer_bytes` bounds an answer by its size as a JSON string in UTF-8, which is what has to fit into a frame.
+    """
+
+    def __init__(self, *, share: FairShare, max_answer_bytes: int) -> None:
+        self._share = share
+        self._max_answer_bytes = max_answer_bytes
+
+    async def run(
+        self, job: TurnJob, provider: Provider, turn: Turn, save_context: Callable[[str], Awaitable[None]]
+    ) -> None:
+        """Run `turn` and log its end, unless it was stopped. Returns when the provider has cleaned up; raises what it raises."""
+        started = time.monotonic()
+        finished = await self._pump(job, provider, turn, save_context)
+        if job.has_ended:
+            return
+        text = job.log.text(job.turn_id)
+        fallback = bool(finished.text) and not text
+        if fallback:
+            text = speakable(finished.text or "")
+            if _wire_size(text) > self._max_answer_bytes:
+                job.stop("answer_too_large")
+                return
+        job.end(
+            Result(
+                text,
+                stream_fallback=fallback,
+                files=file_refs(text),
+                provider=provider.info.id,
+                model=finished.model or turn.model,
+                usage=finished.usage,
+                duration_ms=round((time.monotonic() - started) * 1000),
+            )
+        )
+
+    async def _pump(
+        self, job: TurnJob, provider: Provider, turn: Turn, save_context: Callable[[str], Awaitable[None]]
+    ) -> Finished:
+        share, append, turn_id = self._share, job.log.append, job.turn_id
+        room = self._max_answer_bytes
+        has_spoken = False
+        events = provider.run(turn)
+        try:
+            async for event in events:
+                if job.has_ended:
+                    break
+                if isinstance(event, TextDelta):
+                    data = speakable(event.data)
+                    if not data:
+                        continue
+                    room -= _wire_size(data)
+                    if room < 0:
+                        job.stop("answer_too_large")
+                        break
+                    append(turn_id, event if data is event.data else TextDelta(data))
+                    has_spoken = True
+                elif isinstance(event, Finished):
+                    return event
+                elif isinstance(event, ContextSaved):
+                    await save_context(event.resume_token)
+                else:
+                    append(turn_id, _cleaned(event))
+                if share.is_spent():
+                    await share.next_pass(has_spoken=has_spoken)
+        finally:
+            await events.aclose()
+        return Finished()
+
+
+def _wire_size(text: str) -> int:
+    return len(msgspec.json.encode(text)) - 2
+
+
+def _cleaned(event: ThinkingDelta | SystemStatus | ToolActivity) -> ThinkingDelta | SystemStatus | ToolActivity:
+    match event:
+        case ThinkingDelta(data):
+            return ThinkingDelta(speakable(data))
+        case SystemStatus(str() as label):
+            return SystemStatus(speakable(label))
+        case ToolActivity():
+            return msgspec.structs.replace(event, name=speakable(event.name))
+        case _:
+            return event
