@@ -1,0 +1,284 @@
+"""The configuration: one JSON file, overridden by `SYGEN_*` variables, overridden by command-line flags.
+
+Unknown keys and wrong values are refused with one `Problem` each. docs/config.md describes every key.
+"""
+
+from __future__ import annotations
+
+import difflib
+import fcntl
+import json
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from sygen_bot.errors import ConfigError, Problem, SetupError
+from sygen_bot.paths import Paths
+from sygen_bot.session.key import MAX_ID
+
+CLIENT_VARIABLES: Final = frozenset({"SYGEN_HOME", "SYGEN_URL", "SYGEN_TOKEN", "SYGEN_SERVER"})
+MASK: Final = "********"
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+ChatId = Annotated[int, Field(ge=1, le=MAX_ID)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ApiSettings(_Section):
+    """Where and how the API is served. Sizes in bytes, times in seconds."""
+
+    enabled: bool = False
+    host: str = Field("0.0.0.0", min_length=1)  # noqa: S104 - the documented default; a warning is given
+    port: int = Field(8741, ge=0, le=65_535)
+    token: SecretStr = SecretStr("")
+    chat_id: int = Field(0, ge=0, le=MAX_ID)
+    allow_public: bool = False
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    public_url: str | None = None
+    require_sealed: bool = False
+    max_frame_bytes: int = Field(1024 * 1024, ge=64 * 1024, le=16 * 1024 * 1024)
+    send_timeout_s: Seconds = 20.0
+    drain_s: float = Field(10.0, ge=0, le=3600)
+    auth_timeout_s: Seconds = 10.0
+    max_connections: int = Field(10_000, ge=1)
+    max_unauthenticated: int = Field(256, ge=1)
+    max_unauthenticated_per_address: int = Field(64, ge=1)
+    allowed_origins: tuple[str, ...] = ()
+    queue_limit: int = Field(32, ge=1, le=10_000)
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key are given together, or neither")
+        return self
+
+
+class AgentSettings(_Section):
+    """One agent: what it is called, who answers for it, where it works and what it may do."""
+
+    title: str = "Main"
+    provider: str | None = None
+    model: str | None = None
+    workspace: Path | None = None
+    system_prompt: str | None = None
+    approval_policy: Literal["deny", "allow_read_only", "allow_all"] = "allow_read_only"
+
+
+class ProviderSettings(_Section):
+    """One provider: its command or endpoint, variables of its environment, and its time limits in seconds."""
+
+    command: str | None = None
+    env: dict[str, str] = {}
+    base_url: str | None = None
+    models: tuple[str, ...] = ()
+    idle_ttl_s: Seconds = 600.0
+    turn_timeout_s: Seconds | None = None
+
+
+class SessionSettings(_Section):
+    """Bounds of a conversation. `max_answer_bytes`: an answer's size as a JSON string."""
+
+    max_answer_bytes: int = Field(8 * 1024 * 1024, ge=1024, le=10 * 1024 * 1024)
+
+
+class Settings(BaseSettings):
+    """The whole configuration, checked."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="SYGEN_", env_nested_delimiter="__", env_ignore_empty=False
+    )
+
+    api: ApiSettings = ApiSettings()
+    allowed_user_ids: tuple[ChatId, ...] = ()
+    file_access: Literal["all", "home", "workspace"] = "workspace"
+    agents: dict[str, AgentSettings] = Field({"main": AgentSettings()}, min_length=1)
+    provider: str | None = None
+    model: str | None = None
+    providers: dict[str, ProviderSettings] = {}
+    session: SessionSettings = SessionSettings()
+
+    @property
+    def default_chat_id(self) -> int:
+        """The chat scope of clients that name none."""
+        return self.api.chat_id or (self.allowed_user_ids[0] if self.allowed_user_ids else 1)
+
+    @property
+    def agent(self) -> AgentSettings:
+        """The agent that answers."""
+        return self.agents.get("main") or next(iter(self.agents.values()))
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - names are the library's
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+def load_settings(paths: Paths, *, overrides: Mapping[str, object] | None = None) -> Settings:
+    """The settings of this home; `overrides` by dotted key. Creates the file at the first start. Raises ConfigError, SetupError."""
+    if not paths.config_file.exists():
+        _write(paths, {"api": {"enabled": False, "port": 8741}})
+    return _check(_read(paths.config_file), overrides or {})
+
+
+def save_setting(paths: Paths, key: str, value: object) -> Settings:
+    """Set a dotted `key` in the file, if the whole is still valid then. Raises ConfigError, SetupError."""
+    paths.prepare()
+    with _exclusive(paths):
+        data = _read(paths.config_file) if paths.config_file.exists() else {}
+        changed = _merged(data, _nested(key, value))
+        settings = _check(changed, {})
+        _write(paths, changed)
+    return settings
+
+
+def ensure_token(paths: Paths) -> str:
+    """The token clients need; 256 random bits are made and stored if there is none."""
+    token = load_settings(paths).api.token.get_secret_value()
+    return token or _store_token(paths)
+
+
+def rotate_token(paths: Paths) -> str:
+    """A new token, stored. Raises ConfigError if the environment would override it."""
+    if "SYGEN_API__TOKEN" in os.environ:
+        raise ConfigError(
+            Problem("api.token", "SYGEN_API__TOKEN in the environment", "a token in the config file, to rotate it")
+        )
+    return _store_token(paths)
+
+
+def masked(settings: Settings) -> dict[str, Any]:
+    """The settings for showing: secrets masked."""
+    shown: dict[str, Any] = settings.model_dump(mode="json")
+    shown["api"]["token"] = MASK if settings.api.token.get_secret_value() else ""
+    for provider in shown["providers"].values():
+        provider["env"] = dict.fromkeys(provider["env"], MASK)
+    return shown
+
+
+def setting_keys() -> list[str]:
+    """Every dotted key that has a fixed name, for completion and for suggestions."""
+    keys: list[str] = []
+    for name, field in Settings.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, _Section):
+            keys += [f"{name}.{inner}" for inner in section.model_fields]
+        else:
+            keys.append(name)
+    return keys
+
+
+def _store_token(paths: Paths) -> str:
+    token = secrets.token_urlsafe(32)
+    save_setting(paths, "api.token", token)
+    return token
+
+
+def _check(data: Mapping[str, Any], overrides: Mapping[str, object]) -> Settings:
+    unknown = [
+        Problem(name, "a variable of this name", "SYGEN_" + "|".join(field.upper() for field in Settings.model_fields))
+        for name in os.environ
+        if name.startswith("SYGEN_")
+        and name not in CLIENT_VARIABLES
+        and name.removeprefix("SYGEN_").split("__")[0].lower() not in Settings.model_fields
+    ]
+    if unknown:
+        raise ConfigError(*unknown)
+    try:
+        environment = EnvSettingsSource(Settings)()
+    except ValueError as error:  # a variable that should hold JSON does not
+        raise ConfigError(Problem("SYGEN_*", str(error), "JSON for lists and objects")) from error
+    merged = _merged(data, environment)
+    for key, value in overrides.items():
+        merged = _merged(merged, _nested(key, value))
+    try:
+        return Settings(**merged)
+    except ValidationError as error:
+        raise ConfigError(*map(_problem, error.errors())) from error
+
+
+def _problem(error: Any) -> Problem:
+    key = ".".join(map(str, error["loc"])) or "(the whole)"
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(key, setting_keys(), n=1)
+        return Problem(key, "an unknown key", f"did you mean {near[0]}?" if near else ", ".join(setting_keys()))
+    secret = "token" in key or ".env." in key
+    found = MASK if secret else json.dumps(error["input"], default=str)[:80]
+    return Problem(key, found, error["msg"].removeprefix("Value error, ").removeprefix("Input should be "))
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_text("utf-8")
+        if file.stat().st_mode & 0o077:
+            file.chmod(0o600)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SetupError(
+            f"The config {file} cannot be read: {error}", "Repair it, or move it away to start with defaults."
+        ) from error
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(Problem(str(file), str(error), "JSON")) from error
+    if not isinstance(data, dict):
+        raise ConfigError(Problem(str(file), type(data).__name__, "a JSON object"))
+    return data
+
+
+def _write(paths: Paths, data: Mapping[str, Any]) -> None:
+    """Replace the file atomically, mode 0600."""
+    paths.prepare()
+    folder = paths.config_file.parent
+    try:
+        handle, name = tempfile.mkstemp(dir=folder, prefix=".config-")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as temporary:
+                json.dump(data, temporary, indent=2, ensure_ascii=False)
+                temporary.write("\n")
+                temporary.flush()
+                os.fsync(temporary.fileno())
+            Path(name).replace(paths.config_file)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise SetupError(
+            f"The config {paths.config_file} cannot be written: {error.strerror}", "Make room, or make it writable."
+        ) from error
+
+
+@contextmanager
+def _exclusive(paths: Paths) -> Iterator[None]:
+    """Two commands that change the config wait for each other."""
+    with (paths.config_file.parent / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _nested(key: str, value: object) -> dict[str, Any]:
+    head, _, rest = key.partition(".")
+    return {head: _nested(rest, value) if rest else value}
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(base)
+    for key, value in over.items():
+        below = result.get(key)
+        result[key] = _merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return result

@@ -1,0 +1,85 @@
+"""One gateway per home: a lock that dies with its process, and what others may know about the gateway that holds it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from typing import IO, Self
+
+import msgspec
+
+from sygen_bot import __version__
+from sygen_bot.errors import SetupError
+from sygen_bot.paths import Paths
+
+
+class Instance(msgspec.Struct, frozen=True):
+    """A running gateway. `url`: where it answers on this machine, empty while it starts. `started_at`: epoch seconds."""
+
+    pid: int
+    url: str
+    started_at: float
+    version: str
+
+
+class InstanceLock:
+    """Held while a gateway runs. Raises SetupError, naming the other process, if one runs in this home already."""
+
+    def __init__(self, paths: Paths) -> None:
+        self._paths = paths
+        self._started_at = time.time()
+        self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        file = self._paths.lock_file.open("a+b")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            other = running_instance(self._paths)
+            who = f" (pid {other.pid})" if other else ""
+            raise SetupError(
+                f"A gateway already runs in {self._paths.home}{who}", "Stop it, or use another SYGEN_HOME."
+            ) from None
+        self._file = file
+        self.publish(url="")
+        return self
+
+    def publish(self, *, url: str) -> None:
+        """Tell other commands where this gateway answers."""
+        if self._file is not None:
+            self._file.truncate(0)
+            self._file.write(msgspec.json.encode(Instance(os.getpid(), url, self._started_at, __version__)))
+            self._file.flush()
+
+    def __exit__(self, *_exc: object) -> None:
+        if self._file is not None:
+            self._file.truncate(0)
+            self._file.close()
+
+
+def running_instance(paths: Paths) -> Instance | None:
+    """The gateway that runs in this home, if one does: a file left behind by a crash does not count."""
+    try:
+        with paths.lock_file.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return msgspec.json.decode(file.read(), type=Instance)
+    except (OSError, msgspec.DecodeError):
+        pass
+    return None
+
+
+def port_holder(port: int) -> str | None:
+    """Which process listens on `port`, as `name (pid 123)`; None if that cannot be seen."""
+    import psutil  # only needed when something went wrong
+
+    try:
+        for connection in psutil.net_connections(kind="tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+    except (psutil.Error, OSError):
+        pass
+    return None
