@@ -1,0 +1,70 @@
+"""The first frame: who is there, and the keys of the connection. docs/protocol.md, sections 1 and 5.6."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import msgspec
+
+from sygen_bot.api import crypto
+from sygen_bot.api.context import ApiContext
+from sygen_bot.api.protocol import AuthOk, AuthRequest, HandshakeError
+from sygen_bot.errors import DecryptFailed
+from sygen_bot.session.key import SessionKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """A client that was let in. `sealed`: it knows our identity key and expects proof of it."""
+
+    key: SessionKey
+    public_key: bytes
+    encryption: crypto.E2ESession
+    proof: str | None
+
+    def answer(self, context: ApiContext, active: tuple[str | None, str | None]) -> AuthOk:
+        return AuthOk(
+            chat_id=self.key.chat_id,
+            channel_id=self.key.topic_id,
+            e2e_pk=crypto.encode_key(self.public_key),
+            providers=context.providers(),
+            active_provider=active[0],
+            active_model=active[1],
+            proof=self.proof,
+        )
+
+
+def admit(request: AuthRequest, context: ApiContext) -> Admission:
+    """Check keys, then the token. Raises HandshakeError(auth_failed), the same for whatever is wrong."""
+    try:
+        peer = crypto.decode_key(request.e2e_pk)
+        public, private = crypto.new_key_pair()
+        shared = crypto.agree(peer, private)
+        identity_shared = crypto.agree(peer, context.identity)
+    except crypto.InvalidKey as error:
+        raise HandshakeError("auth_failed") from error
+    is_sealed = request.sealed is not None
+    token = _unseal(request.sealed, identity_shared) if is_sealed else request.token
+    if not context.token.opens(token) or (context.require_sealed and not is_sealed):
+        raise HandshakeError("auth_failed")
+    proof = crypto.seal_frame(identity_shared, os.urandom(crypto.NONCE_BYTES), public).decode() if is_sealed else None
+    chat_id = context.default_chat_id if request.chat_id is None else request.chat_id
+    return Admission(
+        key=SessionKey("api", chat_id, request.channel_id),
+        public_key=public,
+        encryption=crypto.E2ESession(role="server", shared_key=shared),
+        proof=proof,
+    )
+
+
+def _unseal(sealed: object, identity_shared: bytes) -> object:
+    """The token in a sealed box, or None if it does not open or holds none."""
+    if not isinstance(sealed, str):
+        return None
+    try:
+        _, plaintext = crypto.open_frame(identity_shared, sealed.encode("utf-8", "replace"))
+        content = msgspec.json.decode(plaintext)
+    except (DecryptFailed, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return content.get("token") if isinstance(content, dict) else None

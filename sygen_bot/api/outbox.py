@@ -1,0 +1,131 @@
+"""What waits to be sent to one client: bounded, in order, and small while the client is slow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from sygen_bot.api.crypto import E2ESession
+from sygen_bot.api.protocol import CLOSE_TRY_LATER, MAX_MERGED_DELTA_CHARS, encode_event
+from sygen_bot.api.socket import Socket
+from sygen_bot.events import TextDelta
+
+LARGE_BYTES: Final = 64 * 1024
+FULL_BYTES: Final = 256 * 1024
+MOST_BYTES: Final = 32 * 1024 * 1024
+
+
+class _Merged(msgspec.Struct):
+    """Adjacent text deltas of one turn, waiting to become one."""
+
+    turn_id: str
+    parts: list[str]
+    size: int
+
+
+_Waiting = bytes | _Merged | Callable[[], bytes]
+
+
+class Outbox:
+    """Sends encoded events over an encrypted connection, in order.
+
+    While the socket is writable, each event leaves at once. While it is not, events wait here and adjacent deltas merge.
+    Events over `LARGE_BYTES` are encoded and encrypted on another thread, those behind them wait. A client that takes
+    nothing for `send_timeout_s` while more than `FULL_BYTES` wait is closed with 1013.
+    """
+
+    def __init__(self, socket: Socket, encryption: E2ESession, *, send_timeout_s: float) -> None:
+        self._socket = socket
+        self._encryption = encryption
+        self._send_timeout_s = send_timeout_s
+        self._waiting: deque[_Waiting] = deque()
+        self._waiting_bytes = 0
+        self._encoding: asyncio.Future[bytes] | None = None
+        self._stalled: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+
+    def put(self, payload: bytes) -> None:
+        """Send one encoded event."""
+        if not self._waiting and self._encoding is None and self._socket.writable and len(payload) <= LARGE_BYTES:
+            self._socket.send(self._encryption.seal(payload))
+        else:
+            self._wait(payload, len(payload))
+
+    def put_delta(self, turn_id: str, delta: str, payload: bytes) -> None:
+        """Send a text delta; `payload` is its encoding."""
+        if not self._waiting and self._encoding is None and self._socket.writable:
+            self._socket.send(self._encryption.seal(payload))
+            return
+        last = self._waiting[-1] if self._waiting else None
+        if isinstance(last, _Merged) and last.turn_id == turn_id and last.size + len(payload) <= MAX_MERGED_DELTA_CHARS:
+            last.parts.append(delta)
+            last.size += len(payload)
+            self._waiting_bytes += len(delta)
+            self._check_full()
+        else:
+            self._wait(_Merged(turn_id, [delta], len(payload)), len(delta))
+
+    def put_large(self, size: int, encode: Callable[[], bytes]) -> None:
+        """Send an event of about `size` bytes that is still to be encoded, on another thread."""
+        self._wait(encode, size)
+
+    def flush(self) -> None:
+        """Send what waits, as far as the socket takes it."""
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+        while self._waiting and self._encoding is None and self._socket.writable:
+            item = self._waiting.popleft()
+            if isinstance(item, _Merged):
+                self._waiting_bytes -= sum(map(len, item.parts))
+                payload = encode_event(TextDelta("".join(item.parts))) or b""
+                self._socket.send(self._encryption.seal(payload))
+            elif isinstance(item, bytes) and len(item) <= LARGE_BYTES:
+                self._waiting_bytes -= len(item)
+                self._socket.send(self._encryption.seal(item))
+            else:
+                self._encode_elsewhere(item)
+        if not self._waiting:
+            self._waiting_bytes = 0
+        self._check_full()
+
+    def clear(self) -> None:
+        """The connection is gone."""
+        self._waiting.clear()
+        self._waiting_bytes = 0
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+    def _wait(self, item: _Waiting, size: int) -> None:
+        self._waiting.append(item)
+        self._waiting_bytes += size
+        if self._socket.writable and self._encoding is None:
+            self.flush()
+        else:
+            self._check_full()
+
+    def _encode_elsewhere(self, item: bytes | Callable[[], bytes]) -> None:
+        seal = self._encryption.sealer()
+        self._encoding = self._loop.run_in_executor(None, lambda: seal(item if isinstance(item, bytes) else item()))
+        self._encoding.add_done_callback(self._encoded)
+
+    def _encoded(self, done: asyncio.Future[bytes]) -> None:
+        self._encoding = None
+        if not done.cancelled():
+            self._socket.send(done.result())
+            self.flush()
+
+    def _check_full(self) -> None:
+        if self._waiting_bytes > MOST_BYTES:
+            self._give_up()
+        elif self._waiting_bytes > FULL_BYTES and self._stalled is None:
+            self._stalled = self._loop.call_later(self._send_timeout_s, self._give_up)
+
+    def _give_up(self) -> None:
+        self.clear()
+        self._socket.close(CLOSE_TRY_LATER, "the client does not read")

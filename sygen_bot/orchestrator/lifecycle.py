@@ -1,0 +1,224 @@
+"""The composition root: the only place that wires the gateway together, starts it and stops it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from sygen_bot import __version__
+from sygen_bot.api.context import ApiContext, ApiLimits, FileContext, TokenGate
+from sygen_bot.api.crypto import encode_key, public_key
+from sygen_bot.api.protocol import CLOSE_POLICY, CLOSE_RESTART
+from sygen_bot.api.server import ApiServer
+from sygen_bot.config import Settings
+from sygen_bot.errors import SetupError
+from sygen_bot.identity import load_identity
+from sygen_bot.instance import port_holder
+from sygen_bot.orchestrator.core import AgentProfile, Orchestrator
+from sygen_bot.paths import Paths
+from sygen_bot.providers.base import Provider
+from sygen_bot.providers.build import build_providers
+from sygen_bot.providers.guard import sweep
+from sygen_bot.providers.registry import ProviderRegistry, Target
+from sygen_bot.session.key import SessionKey
+from sygen_bot.storage.engine import open_storage
+from sygen_bot.storage.sessions import SessionStore
+
+_REFRESH_S: Final = 30.0
+_log = structlog.get_logger(__name__)
+
+
+class Gateway:
+    """A running gateway."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        orchestrator: Orchestrator,
+        server: ApiServer,
+        token: TokenGate,
+        port: int,
+        identity: bytes,
+    ) -> None:
+        self._settings = settings
+        self._server = server
+        self._token = token
+        self.orchestrator = orchestrator
+        self.port = port
+        self.server_key = encode_key(public_key(identity))
+
+    @property
+    def url(self) -> str:
+        """Where this machine reaches the gateway."""
+        host = self._settings.api.host
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+        return f"{'https' if self._settings.api.tls_cert else 'http'}://{host}:{self.port}"
+
+    @property
+    def token(self) -> str:
+        return self._token.token
+
+    def replace_token(self, token: str) -> None:
+        """From now on only `token` opens; every socket that came in with another one is closed."""
+        if token != self._token.token:
+            self._token.replace(token)
+            self._server.close_connections(CLOSE_POLICY, "the token has changed")
+
+    async def stop(self, code: int = CLOSE_RESTART) -> None:
+        """Give the turns `api.drain_s` to end, stop the rest, and close every socket with `code`."""
+        self._server.refuse_connections()
+        await self.orchestrator.drain(self._settings.api.drain_s)
+        await self._server.stop(code)
+
+
+@asynccontextmanager
+async def running_gateway(
+    settings: Settings, paths: Paths, *, token: str, providers: Iterable[Provider] | None = None
+) -> AsyncIterator[Gateway]:
+    """A gateway that serves until the block is left, and is stopped then. Raises SetupError, StorageError."""
+    paths.prepare()
+    sweep(paths.run_dir)
+    listener = bind(settings.api.host, settings.api.port)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(listener.close)
+        storage = await open_storage(paths.database)
+        stack.push_async_callback(storage.close)
+        registry = ProviderRegistry(build_providers(settings, paths) if providers is None else providers)
+        stack.push_async_callback(registry.close)
+        await registry.refresh()
+        refreshing = asyncio.create_task(_keep_fresh(registry))
+        stack.callback(refreshing.cancel)
+        orchestrator = Orchestrator(
+            registry=registry,
+            store=SessionStore(storage),
+            agent=_agent(settings, paths),
+            queue_limit=settings.api.queue_limit,
+            max_answer_bytes=settings.session.max_answer_bytes,
+            turn_timeouts_s={
+                name: provider.turn_timeout_s
+                for name, provider in settings.providers.items()
+                if provider.turn_timeout_s
+            },
+        )
+        identity, gate = load_identity(paths), TokenGate(token)
+        server = await start_api_server(
+            settings, paths, orchestrator=orchestrator, identity=identity, token=gate, listener=listener
+        )
+        gateway = Gateway(
+            settings=settings,
+            orchestrator=orchestrator,
+            server=server,
+            token=gate,
+            port=listener.getsockname()[1],
+            identity=identity,
+        )
+        stack.push_async_callback(gateway.stop)
+        yield gateway
+
+
+async def start_api_server(
+    settings: Settings,
+    paths: Paths,
+    *,
+    orchestrator: Orchestrator,
+    identity: bytes,
+    token: TokenGate,
+    listener: socket.socket,
+) -> ApiServer:
+    """Wire the API to the orchestrator and serve it on a bound socket. Returns when connections are accepted."""
+    started, api = time.monotonic(), settings.api
+
+    async def active(key: SessionKey) -> tuple[str | None, str | None]:
+        target = await orchestrator.target_of(key)
+        if target is None:
+            return None, None
+        models = orchestrator.registry.check_of(target.provider).models
+        return target.provider, target.model or (models[0] if models else None)
+
+    def status() -> dict[str, object]:
+        best = orchestrator.registry.best()
+        return {
+            "version": __version__,
+            "uptime_s": round(time.monotonic() - started, 1),
+            "connections": server.connections,
+            "sessions": orchestrator.sessions_active,
+            "turns_running": orchestrator.turns_running,
+            "turns_queued": orchestrator.turns_queued,
+            "provider": settings.agent.provider or settings.provider or best,
+            "model": settings.agent.model or settings.model,
+        }
+
+    roots = {"all": None, "home": (Path.home(),), "workspace": (paths.workspace,)}
+    server = ApiServer(
+        ApiContext(
+            message_handler=orchestrator,
+            abort_handler=orchestrator.abort,
+            file_context=FileContext(
+                allowed_roots=roots[settings.file_access], upload_dir=paths.uploads, workspace=paths.workspace
+            ),
+            providers=orchestrator.registry.cards,
+            active=active,
+            status=status,
+            limits=ApiLimits(
+                max_frame_bytes=api.max_frame_bytes,
+                send_timeout_s=api.send_timeout_s,
+                auth_timeout_s=api.auth_timeout_s,
+                max_connections=api.max_connections,
+                max_unauthenticated=api.max_unauthenticated,
+                max_unauthenticated_per_address=api.max_unauthenticated_per_address,
+            ),
+            identity=identity,
+            token=token,
+            default_chat_id=settings.default_chat_id,
+            require_sealed=api.require_sealed,
+            allowed_origins=api.allowed_origins,
+        ),
+        listener=listener,
+        tls_cert=api.tls_cert,
+        tls_key=api.tls_key,
+    )
+    await server.start()
+    return server
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises SetupError, naming the process that holds a busy port."""
+    try:
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=1024
+        )
+    except OSError as error:
+        holder = port_holder(port)
+        who = f": {holder} listens there" if holder else f": {error.strerror}"
+        raise SetupError(
+            f"Cannot listen on {host}:{port}{who}", "Stop it, or choose another port with --port."
+        ) from error
+
+
+def _agent(settings: Settings, paths: Paths) -> AgentProfile:
+    agent = settings.agent
+    provider, model = agent.provider or settings.provider, agent.model or settings.model
+    workspace = agent.workspace or paths.workspace
+    workspace.mkdir(parents=True, exist_ok=True)
+    return AgentProfile(
+        workspace=workspace,
+        policy=agent.approval_policy,
+        system_prompt=agent.system_prompt,
+        default=None if provider is None else Target(provider, model),
+    )
+
+
+async def _keep_fresh(registry: ProviderRegistry) -> None:
+    """Notice providers that come and go while the gateway runs."""
+    while True:
+        await asyncio.sleep(_REFRESH_S)
+        await registry.refresh()
