@@ -165,7 +165,7 @@ class ApiServer:
             return _error(400 if is_malformed else 422, problems)
 
         @app.exception_handler(Exception)
-        def crash(_request: Request, _error_: Exception) -> JSONResponse:
+        def crash(_request: Request, _cause: Exception) -> JSONResponse:
             return _error(500, "Something went wrong in the gateway. Its log has the details.")
 
         @app.get("/health", summary="Whether the gateway is there")

@@ -12,7 +12,9 @@ import typer
 from sygen_bot import __version__
 from sygen_bot.errors import ConfigError, SygenError
 
-app = typer.Typer(no_args_is_help=True, help="A self-hosted, end-to-end encrypted gateway between you and your AI agents.")
+app = typer.Typer(
+    no_args_is_help=True, help="A self-hosted, end-to-end encrypted gateway between you and your AI agents."
+)
 
 
 @app.command()
@@ -47,13 +49,11 @@ async def _serve(overrides: dict[str, object]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(
-        signal.SIGHUP, lambda: gateway.replace_token(load_settings(paths).api.token.get_secret_value())
-    )
     with InstanceLock(paths) as lock:
-        async with running_gateway(
-            settings, paths, token=settings.api.token.get_secret_value() or token
-        ) as gateway:
+        async with running_gateway(settings, paths, token=settings.api.token.get_secret_value() or token) as gateway:
+            loop.add_signal_handler(
+                signal.SIGHUP, lambda: gateway.replace_token(load_settings(paths).api.token.get_secret_value())
+            )
             lock.publish(url=gateway.url)
             typer.echo(f"listening on {gateway.url}")
             await stop.wait()

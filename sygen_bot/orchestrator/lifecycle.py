@@ -23,9 +23,9 @@ from sygen_bot.errors import SetupError
 from sygen_bot.identity import load_identity
 from sygen_bot.instance import port_holder
 from sygen_bot.orchestrator.core import AgentProfile, Orchestrator
+from sygen_bot.orchestrator.providers import build_providers
 from sygen_bot.paths import Paths
 from sygen_bot.providers.base import Provider
-from sygen_bot.providers.build import build_providers
 from sygen_bot.providers.guard import sweep
 from sygen_bot.providers.registry import ProviderRegistry, Target
 from sygen_bot.session.key import SessionKey

@@ -85,7 +85,7 @@ async def test_closing_stdout_is_seen_while_the_command_goes_on(tmp_path: Path) 
 
 
 async def test_the_command_gets_exactly_the_environment_and_directory_it_is_given(tmp_path: Path) -> None:
-    here = tmp_path.resolve()  # noqa: ASYNC240
+    here = tmp_path.resolve()
     given = {"ONE": "1", "TWO": "a=b\nc", "EMPTY": ""}
     async with Guard(tmp_path / "run") as guard:
         process = await guard.spawn(["/usr/bin/env", "-0"], env=given, cwd=tmp_path)

@@ -116,7 +116,7 @@ def index() -> Iterator[Index]:
             whole = len(state.wheel)
             self.answer(206, "application/zip", state.wheel[start:], Content_Range=f"bytes {start}-{whole - 1}/{whole}")
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+        def log_message(self, format: str, *args: object) -> None:
             """Quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
