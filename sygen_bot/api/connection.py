@@ -16,6 +16,7 @@ from sygen_bot.api.crypto import E2ESession, NonceLimitReached
 from sygen_bot.api.handshake import Admission, admit
 from sygen_bot.api.outbox import LARGE_BYTES, Outbox
 from sygen_bot.api.protocol import (
+    CLOSE_INTERNAL,
     CLOSE_POLICY,
     CLOSE_RESTART,
     MAX_FAILURES_IN_A_ROW,
@@ -128,6 +129,10 @@ class Connection:
         except SygenError as error:
             _log.error("session_not_loaded", session=str(admission.key), error=str(error))
             active = (None, None)
+        except Exception:  # noqa: BLE001 - the admission's task ends here
+            _log.exception("admission_crashed", session=str(admission.key))
+            self._socket.close(CLOSE_INTERNAL, "the gateway failed")
+            return
         self._socket.send(encode_auth_ok(admission.answer(self._context, active)))
         self._socket.authenticated()
         self._key, self._encryption = admission.key, admission.encryption

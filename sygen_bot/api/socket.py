@@ -16,6 +16,8 @@ from websockets.frames import Close, Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
 
+from sygen_bot.api.protocol import CLOSE_INTERNAL, CLOSE_RESTART
+
 _CHUNK_BYTES: Final = 16 * 1024
 _HIGH_WATER: Final = 64 * 1024
 _LOW_WATER: Final = 16 * 1024
@@ -199,7 +201,7 @@ class WebSocket(asyncio.Protocol):
         if self._handler is None:
             self._transport.close()
         else:
-            self.close(1012)
+            self.close(CLOSE_RESTART)
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
@@ -303,7 +305,7 @@ class WebSocket(asyncio.Protocol):
         if self._heard or not self.writable:
             self._later("ping", max(self._ping_interval_s - self._ping_timeout_s, 0.0), self._ping)
         else:
-            self.close(1011, "no answer to a ping")
+            self.close(CLOSE_INTERNAL, "no answer to a ping")
 
     def _later(self, name: str, delay_s: float, callback: Callable[[], None]) -> None:
         if (timer := self._timers.get(name)) is not None:

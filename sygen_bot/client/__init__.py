@@ -1,0 +1,45 @@
+"""The client SDK: talk to a gateway from a program. Loads nothing of the server.
+
+async with connect("http://127.0.0.1:8741", token) as gateway:
+    async for event in gateway.ask("hello"):
+        if isinstance(event, TextDelta):
+            print(event.data, end="", flush=True)
+"""
+
+from sygen_bot.api.protocol import AuthOk, Notification, ProviderCard
+from sygen_bot.client.errors import (
+    CannotConnect,
+    ClientError,
+    ConnectionLost,
+    HandshakeRefused,
+    MessageRefused,
+    TurnFailed,
+)
+from sygen_bot.client.gateway import AnswerEvent, ConnectionState, Gateway, connect
+from sygen_bot.events import FileRef, Result, SystemStatus, TextDelta, ThinkingDelta, ToolActivity, Usage
+
+__all__ = (  # noqa: RUF022 - by kind
+    # connecting
+    "connect",
+    "Gateway",
+    "ConnectionState",
+    "AuthOk",
+    "ProviderCard",
+    # what an agent says
+    "AnswerEvent",
+    "TextDelta",
+    "ThinkingDelta",
+    "ToolActivity",
+    "SystemStatus",
+    "Result",
+    "FileRef",
+    "Usage",
+    "Notification",
+    # errors
+    "ClientError",
+    "CannotConnect",
+    "HandshakeRefused",
+    "ConnectionLost",
+    "MessageRefused",
+    "TurnFailed",
+)

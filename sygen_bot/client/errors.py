@@ -1,0 +1,72 @@
+"""What can go wrong on the client's side. `str()` of each is one sentence for people.
+
+ClientError
+├── CannotConnect        nobody answers there, or not as a gateway does
+├── HandshakeRefused     the gateway does not let us in, or is not the one we know
+├── ConnectionLost       the connection went away before the answer was there
+├── MessageRefused       the gateway did not take the message; nothing ran
+└── TurnFailed           the turn ended without an answer
+"""
+
+from __future__ import annotations
+
+from sygen_bot.errors import SygenError
+
+
+class ClientError(SygenError):
+    """Base of all errors of the client."""
+
+    code = "client"
+
+
+class CannotConnect(ClientError):
+    """Nobody answers at `url`, or not as a gateway does."""
+
+    code = "cannot_connect"
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(url, reason)
+        self.url = url
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"There is no connection to {self.url}: {self.reason}."
+
+
+class HandshakeRefused(ClientError):
+    """The gateway does not let us in, or cannot prove that it is the one we know. `reason`: a code of the handshake, or `wrong_server`."""
+
+    code = "handshake_refused"
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        super().__init__(reason, sentence)
+        self.reason = reason
+        self.sentence = sentence
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+class ConnectionLost(ClientError):
+    """The connection went away before the answer was there. The agent may go on all the same."""
+
+    code = "connection_lost"
+
+    def __str__(self) -> str:
+        return "The connection was lost before the answer was there. The agent goes on without us."
+
+
+class MessageRefused(ClientError):
+    """The gateway did not take the message; nothing ran. `code` says why, as in the protocol."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(code, sentence)
+        self.code = code  # type: ignore[misc]  # the server's code is that of this one error, not of its class
+        self.sentence = sentence
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+class TurnFailed(MessageRefused):
+    """The turn began and ended without an answer."""
