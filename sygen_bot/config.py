@@ -130,9 +130,14 @@ class Settings(BaseSettings):
         return (init_settings,)
 
 
-def load_settings(paths: Paths, *, overrides: Mapping[str, object] | None = None) -> Settings:
-    """The settings of this home; `overrides` by dotted key. Creates the file at the first start. Raises ConfigError, SetupError."""
+def load_settings(paths: Paths, *, overrides: Mapping[str, object] | None = None, create: bool = True) -> Settings:
+    """The settings of this home; `overrides` by dotted key. Creates the file at the first start, unless `create` is false.
+
+    Raises ConfigError, SetupError.
+    """
     if not paths.config_file.exists():
+        if not create:
+            return _check({}, overrides or {})
         _write(paths, {"api": {"enabled": False, "port": 8741}})
     return _check(_read(paths.config_file), overrides or {})
 
@@ -207,6 +212,8 @@ def _check(data: Mapping[str, Any], overrides: Mapping[str, object]) -> Settings
     merged = _merged(data, environment)
     for key, value in overrides.items():
         merged = _merged(merged, _nested(key, value))
+    if reserved := [name for name in merged if name.startswith("_")]:  # the library's own arguments, not settings
+        raise ConfigError(*map(_unknown_key, reserved))
     try:
         return Settings(**merged)
     except ValidationError as error:
@@ -216,11 +223,22 @@ def _check(data: Mapping[str, Any], overrides: Mapping[str, object]) -> Settings
 def _problem(error: Any) -> Problem:
     key = ".".join(map(str, error["loc"])) or "(the whole)"
     if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(key, setting_keys(), n=1)
-        return Problem(key, "an unknown key", f"did you mean {near[0]}?" if near else ", ".join(setting_keys()))
-    secret = "token" in key or ".env." in key
-    found = MASK if secret else json.dumps(error["input"], default=str)[:80]
+        return _unknown_key(key)
+    secret = "token" in key or ".env." in f"{key}."
+    found = MASK if secret else _shown(error["input"])
     return Problem(key, found, error["msg"].removeprefix("Value error, ").removeprefix("Input should be "))
+
+
+def _unknown_key(key: str) -> Problem:
+    near = difflib.get_close_matches(key, setting_keys(), n=1)
+    return Problem(key, "an unknown key", f"keys such as {near[0]}" if near else ", ".join(setting_keys()))
+
+
+def _shown(value: object) -> str:
+    """A wrong value for people. What is in a list or object may be secret."""
+    if isinstance(value, Mapping | list | tuple):
+        return ("an object" if isinstance(value, Mapping) else "a list") if value else "nothing in it"
+    return json.dumps(value, default=str)[:80]
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import tempfile
 from pathlib import Path
 
 from sygen_bot.api.crypto import KEY_BYTES, encode_key, new_key_pair, public_key
@@ -35,16 +37,13 @@ def load_public_identity(paths: Paths) -> str | None:
 
 def _create(file: Path) -> None:
     """Write a new key so that it is there whole or not at all, and only once if two processes try."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor, name = tempfile.mkstemp(prefix=f".{file.name}.", dir=file.parent)  # mode 0600
     try:
-        os.write(descriptor, new_key_pair()[1])
-        os.fsync(descriptor)
+        with os.fdopen(descriptor, "wb") as temporary:
+            temporary.write(new_key_pair()[1])
+            temporary.flush()
+            os.fsync(descriptor)
+        with contextlib.suppress(FileExistsError):
+            os.link(name, file)
     finally:
-        os.close(descriptor)
-    try:
-        os.link(temporary, file)
-    except FileExistsError:
-        pass
-    finally:
-        temporary.unlink()
+        Path(name).unlink()

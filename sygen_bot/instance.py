@@ -15,12 +15,16 @@ from sygen_bot.paths import Paths
 
 
 class Instance(msgspec.Struct, frozen=True):
-    """A running gateway. `url`: where it answers on this machine, empty while it starts. `started_at`: epoch seconds."""
+    """A running gateway. `url`: where it answers on this machine, empty while it starts. `started_at`: epoch seconds.
+
+    `tls_cert`: the file of the certificate that it serves HTTPS with.
+    """
 
     pid: int
     url: str
     started_at: float
     version: str
+    tls_cert: str | None = None
 
 
 class InstanceLock:
@@ -32,7 +36,12 @@ class InstanceLock:
         self._file: IO[bytes] | None = None
 
     def __enter__(self) -> Self:
-        file = self._paths.lock_file.open("a+b")
+        try:
+            file = self._paths.lock_file.open("a+b")
+        except OSError as error:
+            raise SetupError(
+                f"The lock {self._paths.lock_file} cannot be used: {error.strerror}", "Make it readable and writable."
+            ) from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -46,11 +55,11 @@ class InstanceLock:
         self.publish(url="")
         return self
 
-    def publish(self, *, url: str) -> None:
+    def publish(self, *, url: str, tls_cert: str | None = None) -> None:
         """Tell other commands where this gateway answers."""
         if self._file is not None:
             self._file.truncate(0)
-            self._file.write(msgspec.json.encode(Instance(os.getpid(), url, self._started_at, __version__)))
+            self._file.write(msgspec.json.encode(Instance(os.getpid(), url, self._started_at, __version__, tls_cert)))
             self._file.flush()
 
     def __exit__(self, *_exc: object) -> None:

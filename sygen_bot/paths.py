@@ -60,9 +60,10 @@ class Paths:
 
     @property
     def private(self) -> tuple[Path, ...]:
-        """What agents and file routes never read."""
+        """What no client reads, and no agent that may only read."""
         parts = (self.config_file, self.identity_key, self.lock_file, self.weights, self.chat_history)
-        return (*(part.parent for part in parts), self.database)
+        databases = (self.database.with_name(f"{self.database.name}{suffix}") for suffix in ("", "-wal", "-shm"))
+        return (*(part.parent for part in parts), *databases)
 
     def prepare(self) -> None:
         """Make the home (mode 0700) and its folders. Raises SetupError in one line if that cannot be done."""

@@ -15,7 +15,7 @@ def bearer(gate: TokenGate) -> Callable[[Request], None]:
     def check(request: Request) -> None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         # header values arrive as latin-1, tokens may be any UTF-8
-        given = token.strip().encode("latin-1").decode("utf-8", "replace")
+        given = token.strip(" \t").encode("latin-1").decode("utf-8", "replace")
         if scheme.lower() != "bearer" or not gate.opens(given):
             raise HTTPException(401, "This needs the gateway's token.", {"WWW-Authenticate": "Bearer"})
 

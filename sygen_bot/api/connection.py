@@ -82,6 +82,11 @@ class Connection:
     def close(self, code: int, reason: str) -> None:
         self._socket.close(code, reason)
 
+    async def drained(self) -> None:
+        """Return when all that was to be sent is with the socket."""
+        if self._outbox is not None:
+            await self._outbox.drained()
+
     # --- SocketHandler ------------------------------------------------------------------------------------------------
 
     def on_frame(self, data: bytes, is_text: bool) -> None:

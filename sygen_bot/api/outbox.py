@@ -46,6 +46,8 @@ class Outbox:
         self._waiting_bytes = 0
         self._encoding: asyncio.Future[bytes] | None = None
         self._stalled: asyncio.TimerHandle | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._loop = asyncio.get_running_loop()
 
     def put(self, payload: bytes) -> None:
@@ -91,17 +93,25 @@ class Outbox:
                 self._encode_elsewhere(item)
         if not self._waiting:
             self._waiting_bytes = 0
+            if self._encoding is None:
+                self._idle.set()
         self._check_full()
+
+    async def drained(self) -> None:
+        """Return when nothing waits here: the socket has it all, or the client was given up."""
+        await self._idle.wait()
 
     def clear(self) -> None:
         """The connection is gone."""
         self._waiting.clear()
         self._waiting_bytes = 0
+        self._idle.set()
         if self._stalled is not None:
             self._stalled.cancel()
             self._stalled = None
 
     def _wait(self, item: _Waiting, size: int) -> None:
+        self._idle.clear()
         self._waiting.append(item)
         self._waiting_bytes += size
         if self._socket.writable and self._encoding is None:

@@ -44,6 +44,7 @@ TURN_ENDING_CODES: Final = frozenset({"internal_error", "provider_unavailable"})
 HandshakeCode = Literal["auth_timeout", "auth_required", "auth_failed"]
 
 _encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(float_hook=float).decode  # a number beyond floats becomes infinite, not an error
 
 
 class HandshakeError(SygenError):
@@ -350,7 +351,8 @@ def decode_server_event(plaintext: bytes) -> ServerEvent | None:
     try:
         message = _server_messages.decode(plaintext)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        if _parse_object(plaintext).get("type") in _KNOWN_TYPES:
+        kind = _parse_object(plaintext).get("type")
+        if isinstance(kind, str) and kind in _KNOWN_TYPES:
             raise InvalidMessage(f"The server sent a malformed event: {error}") from error
         return None  # from a newer server
     match message:
@@ -377,7 +379,7 @@ def decode_server_event(plaintext: bytes) -> ServerEvent | None:
 def _parse_object(raw: bytes) -> dict[str, Any]:
     """The JSON object in `raw`. Raises InvalidMessage: not UTF-8 JSON, a lone surrogate, no object, nested over 64 levels."""
     try:
-        value = msgspec.json.decode(raw)
+        value = _decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidMessage("The message is not valid JSON.") from error
     if not isinstance(value, dict):

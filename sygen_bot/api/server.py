@@ -12,18 +12,21 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sygen_bot import __version__
+from sygen_bot.api.auth import bearer
 from sygen_bot.api.connection import Connection
 from sygen_bot.api.context import ApiContext
-from sygen_bot.api.protocol import MAX_FIRST_FRAME_BYTES
+from sygen_bot.api.protocol import CLOSE_TRY_LATER, MAX_FIRST_FRAME_BYTES
 from sygen_bot.api.routes import providers, status
 from sygen_bot.api.socket import Socket, websocket_factory
 
+_LAST_WORDS_S = 5.0
 _CODES = {
     400: "bad_request",
     401: "unauthorized",
@@ -37,6 +40,16 @@ _CODES = {
     429: "rate_limited",
     503: "unavailable",
 }
+
+
+class _Http(HttpToolsProtocol):
+    """uvicorn's HTTP, with our shape of error for what is no HTTP at all."""
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's name
+        body = _error(400, "This is not a valid HTTP request.").body
+        head = f"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        self.transport.write(head.encode() + body)
+        self.transport.close()
 
 
 class _Uvicorn(uvicorn.Server):
@@ -69,7 +82,7 @@ class ApiServer:
         self._uvicorn = _Uvicorn(
             uvicorn.Config(
                 self._app(),
-                http="httptools",
+                http=_Http,
                 ws=websocket_factory(  # type: ignore[arg-type]  # any callable that makes a protocol will do
                     self,
                     max_frame_bytes=limits.max_frame_bytes,
@@ -127,8 +140,11 @@ class ApiServer:
         self._is_closing = True
 
     async def stop(self, code: int) -> None:
-        """Close every socket with `code` and stop serving."""
+        """Send what still waits, within `_LAST_WORDS_S`, close every socket with `code` and stop serving."""
         self.refuse_connections()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS_S):
+                await asyncio.gather(*(connection.drained() for connection in self._connections))
         self.close_connections(code, "the gateway stops")
         self._uvicorn.should_exit = True
         if self._task is not None:
@@ -136,7 +152,10 @@ class ApiServer:
 
     def _known(self, connection: Connection) -> None:
         self._forget_stranger(connection)
-        self._connections.add(connection)
+        if len(self._connections) < self._context.limits.max_connections:
+            self._connections.add(connection)
+        else:  # others were quicker since it was admitted
+            connection.close(CLOSE_TRY_LATER, "too many connections")
 
     def _gone(self, connection: Connection) -> None:
         self._forget_stranger(connection)
@@ -152,7 +171,12 @@ class ApiServer:
     # --- HTTP ---------------------------------------------------------------------------------------------------------
 
     def _app(self) -> FastAPI:
-        app = FastAPI(title="Sygen", version=__version__, docs_url=None, redoc_url=None)
+        app = FastAPI(title="Sygen", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+        known = [Depends(bearer(self._context.token))]
+
+        @app.get("/openapi.json", include_in_schema=False, dependencies=known)
+        def description() -> dict[str, Any]:
+            return app.openapi()
 
         @app.exception_handler(HTTPException)
         def http_error(_request: Request, error: HTTPException) -> JSONResponse:
@@ -175,7 +199,7 @@ class ApiServer:
         app.include_router(providers.router(self._context))
         app.include_router(status.router(self._context))
 
-        @app.get("/docs", include_in_schema=False)
+        @app.get("/docs", include_in_schema=False, dependencies=known)
         def docs() -> HTMLResponse:
             return HTMLResponse(
                 _docs(app.openapi()),

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from sygen_bot.events import FileRef
 
 _TAG = re.compile(r"<file:([^<>\r\n]{1,4096})>")
+_CONTROL = re.compile("[\0-\x1f\x7f]")
 _WINDOWS = re.compile(r"(?:[A-Za-z]:[\\/]|\\\\)")
 _IMAGES: Final = frozenset(
     {".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".avif", ".heic", ".tif", ".tiff", ".svg"}
@@ -28,12 +29,17 @@ def _absolute_path(inside: str) -> str | None:
     """The absolute path in a tag: POSIX, Windows (drive or UNC), or a file URI with or without its scheme; quotes fall off."""
     path = inside.strip().strip("\"'").strip()
     if path.startswith("//") or path.lower().startswith("file:"):
-        uri = urlsplit(path if path.lower().startswith("file:") else f"file:{path}")
+        try:
+            uri = urlsplit(path if path.lower().startswith("file:") else f"file:{path}")
+        except ValueError:  # what follows // is no host
+            return None
         path = unquote(uri.path)
         if uri.netloc not in ("", "localhost"):
             path = rf"\\{uri.netloc}" + path.replace("/", "\\")
         elif _WINDOWS.match(path[1:]):
             path = path[1:]
+    if _CONTROL.search(path):
+        return None
     return path if path.startswith("/") or _WINDOWS.match(path) else None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -10,16 +12,61 @@ from sygen_bot.providers.base import Approver, Decision, Policy, ToolRequest
 
 DEFAULT_POLICY: Final[Policy] = "allow_read_only"
 
+_SEARCHES: Final = frozenset({"Grep"})
+"""Tools that read everything below the folder they are given, or below the workspace without one."""
+_MOST_PATH_CHARS: Final = 4096
+
 _log = structlog.get_logger(__name__)
 
 
-def approver(policy: Policy) -> Approver:
-    """The approver that applies `policy`: nothing, only what changes nothing, or everything."""
+def approver(policy: Policy, *, private: Sequence[Path], workspace: Path) -> Approver:
+    """The approver that applies `policy`: nothing, only what changes nothing, or everything.
+
+    Under `allow_read_only` no tool reads what is `private`: the gateway's token, keys and database. `workspace` is the folder
+    that relative paths start from.
+    """
+    kept = tuple(path.resolve() for path in private)
 
     async def decide(request: ToolRequest) -> Decision:
-        allowed = policy == "allow_all" or (policy == "allow_read_only" and request.read_only)
-        if not allowed:
-            _log.info("tool_denied", tool=request.tool, policy=policy)
-        return "allow" if allowed else "deny"
+        if policy == "allow_all":
+            return "allow"
+        if policy == "allow_read_only" and request.read_only and not _reaches(request, kept, workspace):
+            return "allow"
+        _log.info("tool_denied", tool=request.tool, policy=policy)
+        return "deny"
 
     return decide
+
+
+def _reaches(request: ToolRequest, private: Sequence[Path], workspace: Path) -> bool:
+    """Whether a text in the tool's input is a path to something private; for a search, also to a folder around it."""
+    named = [path for text in _texts(request.input) if (path := _path(text, workspace)) is not None]
+    if any(path.is_relative_to(secret) for path in named for secret in private):
+        return True
+    if request.tool not in _SEARCHES:
+        return False
+    folder = request.input.get("path") if isinstance(request.input, dict) else None
+    around = _path(folder, workspace) if isinstance(folder, str) and folder else workspace.resolve()
+    return around is None or any(secret.is_relative_to(around) for secret in private)
+
+
+def _texts(value: object) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for item in value.values():
+                yield from _texts(item)
+        case list() | tuple():
+            for item in value:
+                yield from _texts(item)
+
+
+def _path(text: str, workspace: Path) -> Path | None:
+    """Where `text` leads as a path, links followed; None if it cannot be one."""
+    if len(text) > _MOST_PATH_CHARS or "\0" in text:
+        return None
+    try:
+        return (workspace / Path(text).expanduser()).resolve()
+    except (OSError, RuntimeError, ValueError):
+        return None

@@ -9,7 +9,7 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -23,7 +23,7 @@ from sygen_bot.orchestrator.approvals import approver
 from sygen_bot.orchestrator.commands import Command, CommandContext, find_command
 from sygen_bot.orchestrator.fairness import FairShare
 from sygen_bot.orchestrator.pump import Pump, speakable
-from sygen_bot.orchestrator.queue import SessionQueue, TurnJob
+from sygen_bot.orchestrator.queue import REAP_LIMIT_S, SessionQueue, TurnJob
 from sygen_bot.providers.base import Policy, Turn
 from sygen_bot.providers.registry import ProviderRegistry, Target
 from sygen_bot.session.key import SessionKey
@@ -57,10 +57,11 @@ class SessionStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentProfile:
-    """How the gateway's agent works: where, under which policy, with which words of its own."""
+    """How the gateway's agent works: where, under which policy, with which words of its own. `private`: what it does not read."""
 
     workspace: Path
     policy: Policy
+    private: Sequence[Path] = ()
     system_prompt: str | None = None
     default: Target | None = None
 
@@ -108,7 +109,7 @@ class Orchestrator:
         self._turn_timeouts_s = turn_timeouts_s
         self._clock = clock
         self._pump = Pump(share=FairShare(), max_answer_bytes=max_answer_bytes)
-        self._approve = approver(agent.policy)
+        self._approve = approver(agent.policy, private=agent.private, workspace=agent.workspace)
         self._sessions: dict[SessionKey, _Session] = {}
         self._is_open = True
 
@@ -171,14 +172,21 @@ class Orchestrator:
         return sum(session.log.is_followed or not session.queue.is_idle for session in self._sessions.values())
 
     async def drain(self, timeout_s: float) -> None:
-        """Take no more messages, give the turns `timeout_s` to end, stop the rest, and wait until all has cleaned up."""
+        """Take no more messages, give the turns `timeout_s` to end, and stop the rest.
+
+        Returns when all has cleaned up, or after another `REAP_LIMIT_S`.
+        """
         self._is_open = False
         ends = [job.done for session in self._sessions.values() for job in session.queue.unfinished()]
         if ends:
             await asyncio.wait(ends, timeout=timeout_s)
         for session in self._sessions.values():
             session.queue.stop_all("shutdown")
-        await asyncio.gather(*(session.queue.idle() for session in self._sessions.values()))
+        idle = [asyncio.create_task(session.queue.idle()) for session in self._sessions.values()]
+        if idle:
+            _, hanging = await asyncio.wait(idle, timeout=REAP_LIMIT_S)
+            for task in hanging:  # its provider breaks its promise: that is no reason to run for ever
+                task.cancel()
 
     # --- one message --------------------------------------------------------------------------------------------------
 
@@ -202,7 +210,7 @@ class Orchestrator:
                 await self._run_agent(session, job)
         except TurnError as error:
             _log.warning("turn_failed", session=str(session.key), turn_id=job.turn_id, error=str(error))
-            job.end(Failed(error.code, str(error)))
+            job.end(Failed(error.code, speakable(str(error))))
         except StorageError as error:
             _log.error("storage_failed", session=str(session.key), error=str(error))
             job.end(Failed("internal_error", "The gateway could not read or store the state of this session."))
@@ -240,10 +248,14 @@ class Orchestrator:
             approve=self._approve,
         )
 
+        saving: asyncio.Task[None] | None = None
+
         async def save_context(resume_token: str) -> None:
+            """Beside the turn: its first delta does not wait for the disk."""
+            nonlocal saving
             if session.contexts.get(target.provider) != resume_token:
                 session.contexts[target.provider] = resume_token
-                await self._store.save_context(session.key, target.provider, resume_token)
+                saving = asyncio.create_task(self._save_context(session.key, target.provider, resume_token, saving))
 
         timeout_s = self._turn_timeouts_s.get(target.provider)
         loop = asyncio.get_running_loop()
@@ -253,6 +265,8 @@ class Orchestrator:
         finally:
             if timer is not None:
                 timer.cancel()
+            if saving is not None:
+                await saving
 
     def _addressed(self, session: _Session, text: str) -> tuple[Target | None, str]:
         """Who a message is for, and the message without the `@name` that says so."""
@@ -294,6 +308,13 @@ class Orchestrator:
             session.is_loaded = True
             session.choice = None if stored.provider is None else Target(stored.provider, stored.model)
             session.contexts = dict(stored.contexts)
+
+    async def _save_context(
+        self, key: SessionKey, provider: str, resume_token: str, after: asyncio.Task[None] | None
+    ) -> None:
+        if after is not None:
+            await after
+        await self._store.save_context(key, provider, resume_token)
 
     async def _choose(self, session: _Session, target: Target | None) -> None:
         provider, model = (None, None) if target is None else (target.provider, target.model)

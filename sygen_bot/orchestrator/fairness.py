@@ -15,7 +15,8 @@ class FairShare:
     """A budget of pumping time that all turns share in each pass of the event loop.
 
     A turn calls `is_spent()` after each event and, if it says so, awaits `next_pass()`. Waiting turns go on one at a time,
-    round robin; turns that have said nothing yet go first. `clock` gives seconds.
+    round robin; turns that have said nothing yet go first, and a turn that has spoken makes way for them at once.
+    `clock` gives seconds.
     """
 
     def __init__(self, *, budget_s: float = PASS_BUDGET_S, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -25,14 +26,14 @@ class FairShare:
         self._silent: deque[asyncio.Future[None]] = deque()
         self._talking: deque[asyncio.Future[None]] = deque()
 
-    def is_spent(self) -> bool:
-        """Whether the turns have used up the budget of this pass. The first call in a pass starts the budget."""
+    def is_spent(self, *, has_spoken: bool = False) -> bool:
+        """Whether the turn has to let others go on. The first call in a pass starts the budget."""
         now = self._clock()
         if self._deadline is None:
             self._deadline = now + self._budget_s
             asyncio.get_running_loop().call_soon(self._begin_pass)
             return False
-        return now >= self._deadline
+        return now >= self._deadline or (has_spoken and bool(self._silent))
 
     async def next_pass(self, *, has_spoken: bool) -> None:
         """Wait for this turn's share of a later pass."""

@@ -213,10 +213,16 @@ def _agent(settings: Settings, paths: Paths) -> AgentProfile:
     agent = settings.agent
     provider, model = agent.provider or settings.provider, agent.model or settings.model
     workspace = agent.workspace or paths.workspace
-    workspace.mkdir(parents=True, exist_ok=True)
+    try:
+        workspace.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(
+            f"The workspace {workspace} cannot be made: {error.strerror}", "Make it, or set `agents.main.workspace`."
+        ) from error
     return AgentProfile(
         workspace=workspace,
         policy=agent.approval_policy,
+        private=paths.private,
         system_prompt=agent.system_prompt,
         default=None if provider is None else Target(provider, model),
     )

@@ -97,7 +97,7 @@ class Pump:
                     await save_context(event.resume_token)
                 else:
                     append(turn_id, _cleaned(event))
-                if share.is_spent():
+                if share.is_spent(has_spoken=has_spoken):
                     await share.next_pass(has_spoken=has_spoken)
         finally:
             await events.aclose()

@@ -83,8 +83,6 @@ class SessionQueue:
         self._waiting.clear()
         for job in jobs:
             job.stop(reason)
-        if self._running is not None and self._running.has_ended:
-            self._watch_cleanup(self._running)
         return len(jobs)
 
     async def idle(self) -> None:
@@ -100,6 +98,7 @@ class SessionQueue:
             self._running = job
             job.task = asyncio.create_task(self._run(job), name=f"turn {job.turn_id}")
             job.task.add_done_callback(partial(self._finished, job))
+            job.done.add_done_callback(partial(self._watch_cleanup, job))
             return
 
     def _finished(self, job: TurnJob, _task: asyncio.Task[None] | None = None) -> None:
@@ -107,7 +106,7 @@ class SessionQueue:
             self._running = None
             self._start_next()
 
-    def _watch_cleanup(self, job: TurnJob) -> None:
+    def _watch_cleanup(self, job: TurnJob, _end: asyncio.Future[TurnEnd] | None = None) -> None:
         """Do not let a provider that never cleans up block its session for ever."""
 
         def give_up() -> None:

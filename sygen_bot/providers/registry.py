@@ -74,7 +74,7 @@ class ProviderRegistry:
             known = self.check_of(provider_id).models
             if not slash:
                 return Target(provider_id)
-            return Target(provider_id, model) if model in known or not known else None
+            return Target(provider_id, model) if model and (model in known or not known) else None
         owners = (owner for owner in self._providers if name in self.check_of(owner).models)
         owner = next(owners, None)
         return None if owner is None else Target(owner, name)

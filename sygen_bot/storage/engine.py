@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -49,17 +50,28 @@ async def open_storage(database: Path) -> Storage:
                 raise StorageError(
                     f"The database {database} cannot be made: {error.strerror}", "Make its folder writable."
                 ) from error
+    url = sa.URL.create("sqlite", database=str(database))
+    with _readable_errors():
+        await asyncio.to_thread(_prepare, url)
     # One connection: SQLite has one writer, and readers here are as quick as writers.
-    engine = create_async_engine(f"sqlite+aiosqlite:///{database}", pool_size=1, max_overflow=0)
+    engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"), pool_size=1, max_overflow=0)
     sa.event.listen(engine.sync_engine, "connect", _configure)
     try:
         with _readable_errors():
-            async with engine.begin() as connection:
-                await connection.run_sync(_migrate)
+            async with engine.connect():  # now, so that no caller is cancelled half way through it
+                pass
     except BaseException:
         await engine.dispose()
         raise
     return Storage(engine)
+
+
+def _prepare(url: sa.URL) -> None:
+    """Check and migrate. Not by aiosqlite: its thread may outlive the loop, and say so, when opening fails."""
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    sa.event.listen(engine, "connect", _configure)
+    with engine.begin() as connection:
+        _migrate(connection)
 
 
 def _configure(connection: Any, _record: object) -> None:
@@ -85,7 +97,7 @@ def _migrate(connection: sa.Connection) -> None:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, NEWEST_REVISION)
 

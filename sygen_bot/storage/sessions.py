@@ -40,7 +40,7 @@ class SessionStore:
             tokens = await connection.execute(
                 sa.select(contexts.c.provider, contexts.c.resume_token).where(contexts.c.session_key == str(key))
             )
-            return StoredSession(row.provider, row.model, {name: token for name, token in tokens})
+            return StoredSession(row.provider, row.model, dict(tokens.all()))
 
     async def set_target(self, key: SessionKey, *, provider: str | None, model: str | None) -> None:
         async with self._storage.write() as connection:

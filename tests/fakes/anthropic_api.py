@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -37,6 +39,13 @@ INPUT_TOKENS: Final = 1000
 OUTPUT_TOKENS: Final = 100
 _MAX_HEAD_BYTES: Final = 64 * 1024
 _MAX_BODY_BYTES: Final = 64 * 1024 * 1024
+_NOT_SAID: Final = (
+    "<system-reminder>",
+    "<command-",
+    "<local-command-",
+    "[Request interrupted",
+    "[Your previous response",
+)
 _ERROR_TYPES: Final = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -45,6 +54,9 @@ _ERROR_TYPES: Final = {
     429: "rate_limit_error",
     529: "overloaded_error",
 }
+
+
+_message_numbers = itertools.count(1)  # a client takes messages of one id for parts of one message
 
 
 @dataclass(slots=True)
@@ -61,7 +73,7 @@ class Request:
     @property
     def turns(self) -> list[str]:
         """What the user said, oldest first: without tool results and without what the client adds by itself."""
-        return [text for message in self.body.get("messages", []) if (text := _said(message))]
+        return [text for message in self.body.get("messages", []) for text in _said(message)]
 
     @property
     def tool_results(self) -> list[dict[str, Any]]:
@@ -95,6 +107,20 @@ class FakeAnthropic:
         for connection in self._connections:
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
+
+    def environment(self, home: Path) -> dict[str, str]:
+        """Variables for a Claude Code that lives in `home` and speaks to this server and to nothing else."""
+        home.mkdir(parents=True, exist_ok=True)
+        return {
+            "HOME": str(home),
+            "ANTHROPIC_API_KEY": "sk-ant-fake",
+            "ANTHROPIC_BASE_URL": self.url,
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+            "CLAUDE_CODE_MAX_RETRIES": "0",
+            "DISABLE_AUTOUPDATER": "1",
+            "DISABLE_ERROR_REPORTING": "1",
+            "DISABLE_TELEMETRY": "1",
+        }
 
     @property
     def conversations(self) -> list[Request]:
@@ -183,12 +209,12 @@ def _rest_of_script(request: Request) -> list[Instruction]:
     """The instructions that are still to be run: those behind the tools that were used since the user spoke."""
     messages = request.body.get("messages", [])
     spoken = max((number for number, message in enumerate(messages) if _said(message)), default=-1)
-    text = _said(messages[spoken]) if spoken >= 0 else ""
+    text = _said(messages[spoken])[-1] if spoken >= 0 else ""
     used = sum(block.get("type") == "tool_use" for message in messages[spoken + 1 :] for block in _blocks(message))
     rest: list[Instruction] = parse_script(text) or [Say(f"You said: {text}")]
     while used:
         tool = next((number for number, step in enumerate(rest) if isinstance(step, Tool | Ask)), len(rest))
-        rest = rest[tool + 1 :]
+        rest = rest[tool + 1 :] or [Say("That is all.")]  # a client asks again for an answer that is empty
         used -= 1
     return rest
 
@@ -260,7 +286,8 @@ async def _whole(request: Request, instructions: list[Instruction]) -> dict[str,
 
 
 def _message(request: Request) -> dict[str, Any]:
-    return {"id": "msg_fake", "type": "message", "role": "assistant", "model": request.body.get("model", "fake")}
+    number = next(_message_numbers)
+    return {"id": f"msg_{number}", "type": "message", "role": "assistant", "model": request.body.get("model", "fake")}
 
 
 def _tool_id(request: Request) -> str:
@@ -277,15 +304,15 @@ def _text_of(content: object) -> str:
     return "".join(block.get("text", "") for block in _blocks({"content": content}))
 
 
-def _said(message: dict[str, Any]) -> str:
-    """What the user said in this message; "" if it is not the user's, brings a tool's result or was made by the client."""
-    blocks = _blocks(message)
-    if message.get("role") != "user" or any(block.get("type") == "tool_result" for block in blocks):
-        return ""
-    texts = (block.get("text", "") for block in blocks if block.get("type") == "text")
-    return "\n".join(
-        text for text in texts if not text.startswith(("<system-reminder>", "[Request interrupted"))
-    ).strip()
+def _said(message: dict[str, Any]) -> list[str]:
+    """What the user said in this message: neither results of tools nor what the client adds by itself count.
+
+    It is more than one text where a client joins what the user said in turns that had no answer.
+    """
+    if message.get("role") != "user":
+        return []
+    texts = (block.get("text", "") for block in _blocks(message) if block.get("type") == "text")
+    return [text.strip() for text in texts if text.strip() and not text.startswith(_NOT_SAID)]
 
 
 def _failure(instruction: Fail) -> tuple[int, str]:

@@ -1,0 +1,176 @@
+"""Results as tables: the same for the terminal and for the documents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under a header."""
+
+    header: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+    def markdown(self) -> str:
+        lines = [self.header, ("---",) + ("--:",) * (len(self.header) - 1), *self.rows]
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def tables(name: str, result: Result) -> list[Table]:
+    """What there is to show of a benchmark's result."""
+    return _TABLES[name](result)
+
+
+def circumstances(result: Result) -> str:
+    """One line on when and where a result was measured."""
+    machine = result["machine"]
+    return (
+        f"{result['measured']}, {machine['processor']}, {machine['cores']} cores, {machine['memory_gib']:g} GiB, "
+        f"{machine['system']}, Python {machine['python']}; load average before: {result['load_average']:g}"
+    )
+
+
+def _stack(result: Result) -> list[Table]:
+    candidates = result["candidates"]
+    costs = Table(
+        ("stack", "burst, us", "ratio", "one a tick, us", "ratio", "idle KiB a connection"),
+        [
+            (
+                f"{letter}: {row['stack']}",
+                f"{row['burst']['us_per_delta']['median']:.1f}",
+                _range(row["burst"]["ratio"]),
+                f"{row['tick']['us_per_delta']['median']:.1f}",
+                _range(row["tick"]["ratio"]),
+                f"{row['idle_kib_per_connection']:g}",
+            )
+            for letter, row in candidates.items()
+        ],
+    )
+    names = next(iter(candidates.values()))["checks"]
+    checks = Table(
+        ("check", *candidates),
+        [(name, *("yes" if row["checks"][name] else "no" for row in candidates.values())) for name in names],
+    )
+    return [costs, checks]
+
+
+def _fairness(result: Result) -> list[Table]:
+    rows = result["rows"]
+    waits = Table(
+        ("chatty sessions", "first delta p50, ms", "p95", "p99", "max", "target for p95", ""),
+        [
+            (
+                str(row["chatty"]),
+                *(f"{row['first_delta_ms'][key]:.1f}" for key in ("p50", "p95", "p99", "max")),
+                "" if row["target_ms"] is None else str(row["target_ms"]),
+                "" if row["target_ms"] is None else _verdict(row["first_delta_ms"]["p95"], row["target_ms"]),
+            )
+            for row in rows
+        ],
+    )
+    stalls = Table(
+        (
+            "chatty sessions",
+            "ping p50, ms",
+            "p99",
+            "max",
+            "target for max",
+            "",
+            "work meanwhile, max ms",
+            "client late by, max ms",
+        ),
+        [
+            (
+                str(row["chatty"]),
+                *(f"{row['ping_ms'][key]:.1f}" for key in ("p50", "p99", "max")),
+                str(result["stall_target_ms"]),
+                _verdict(row["ping_ms"]["max"], result["stall_target_ms"]),
+                f"{row['ping_cpu_ms']['max']:.1f}",
+                f"{row['client_lag_ms']['max']:.1f}",
+            )
+            for row in rows
+        ],
+    )
+    work = Table(
+        (
+            "chatty sessions",
+            "deltas/s",
+            "bursts ended",
+            "server's cores",
+            "server without a core",
+            "client's cores",
+            "PSS, MiB",
+        ),
+        [
+            (
+                str(row["chatty"]),
+                f"{row['deltas_per_s']:,}",
+                str(row["bursts_ended"]),
+                f"{row['server_cpu']:.2f}",
+                f"{row['server_without_core']:.2f}",
+                f"{row['client_cpu']:.2f}",
+                str(row["server_pss_mib"]),
+            )
+            for row in rows
+        ],
+    )
+    return [waits, stalls, work]
+
+
+def _startup(result: Result) -> list[Table]:
+    time_target, memory_target = result["health_target_s"], result["memory_target_mib"]
+    starts = Table(
+        ("", "first start", "second start", "target", ""),
+        [
+            _start_row(result, "/health answers, s", "health_s", time_target),
+            _start_row(result, "processor time until then, s", "cpu_s", None),
+            _start_row(result, "RSS idle, MiB", "rss_mib", memory_target),
+            _start_row(result, "PSS idle, MiB", "pss_mib", memory_target),
+        ],
+    )
+    imports = Table(("package", "importing, ms"), [(name, f"{cost:.0f}") for name, cost in result["import_ms"].items()])
+    return [starts, imports]
+
+
+def _start_row(result: Result, title: str, key: str, target: float | None) -> tuple[str, ...]:
+    first, second = result["first_start"][key], result["second_start"][key]
+    verdict = ("", "") if target is None else (f"{target:g}", _verdict(first["median"], target))
+    return (title, _range(first), _range(second), *verdict)
+
+
+def _abort(result: Result) -> list[Table]:
+    return [
+        Table(
+            ("others bursting", "p50, ms", "p95", "max", "target", ""),
+            [
+                (
+                    str(row["others"]),
+                    *(f"{row['abort_ms'][key]:.1f}" for key in ("p50", "p95", "max")),
+                    str(result["target_ms"]),
+                    _verdict(row["abort_ms"]["max"], result["target_ms"]),
+                )
+                for row in result["rows"]
+            ],
+        )
+    ]
+
+
+def _range(spread: dict[str, float]) -> str:
+    return f"{spread['median']:.2f} ({spread['min']:.2f}-{spread['max']:.2f})"
+
+
+def _verdict(found: float, target: float) -> str:
+    return "met" if found <= target else "missed"
+
+
+_TABLES: dict[str, Callable[[Result], list[Table]]] = {
+    "stack": _stack,
+    "fairness": _fairness,
+    "startup": _startup,
+    "abort": _abort,
+}

@@ -1,0 +1,244 @@
+"""HTTP: who may ask, and that whatever goes wrong is told in one shape without giving anything away."""
+
+from __future__ import annotations
+
+import json
+import socket as sockets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sygen_bot.api.context import ApiContext, ApiLimits, FileContext, TokenGate
+from sygen_bot.api.server import ApiServer
+from sygen_bot.orchestrator.lifecycle import Gateway
+from sygen_bot.session.key import SessionKey
+from tests.api.conftest import Serve
+from tests.api.wire import TOKEN, Address, client, raw_http
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+def bearer(token: str) -> dict[bytes, bytes]:
+    return {b"Authorization": f"Bearer {token}".encode()}
+
+
+@asynccontextmanager
+async def browser(gateway: Gateway, token: str | None = TOKEN) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=gateway.url, headers=None if token is None else bearer(token)) as http:
+        yield http
+
+
+def assert_error(status: int, headers: dict[str, str], body: bytes, expected: int, code: str | None = None) -> None:
+    """An error of the one shape, without a path or a traceback."""
+    assert status == expected, body
+    assert headers["content-type"].startswith("application/json")
+    fields = json.loads(body)
+    assert set(fields) == {"error", "code"}
+    assert isinstance(fields["error"], str)
+    assert fields["error"] != ""
+    assert code is None or fields["code"] == code
+    assert "/home" not in fields["error"]
+    assert "Traceback" not in fields["error"]
+
+
+# --- health -----------------------------------------------------------------------------------------------------------
+
+
+async def test_health_tells_strangers_how_many_are_connected_and_nothing_else(gateway: Gateway) -> None:
+    async with browser(gateway, None) as http:
+        assert (await http.get("/health")).json() == {"status": "ok", "connections": 0}
+        async with client(gateway), client(gateway, chat_id=77):
+            assert (await http.get("/health")).json() == {"status": "ok", "connections": 2}
+        assert (await http.get("/health", headers=bearer("wrong"))).status_code == 200
+
+
+# --- the token --------------------------------------------------------------------------------------------------------
+
+PROTECTED = ["/api/providers", "/api/status", "/openapi.json", "/docs"]
+
+
+@pytest.mark.parametrize("path", PROTECTED)
+async def test_everything_but_health_asks_for_the_token(gateway: Gateway, path: str) -> None:
+    async with browser(gateway) as http:
+        assert (await http.get(path)).status_code == 200
+    async with browser(gateway, None) as http:
+        answer = await http.get(path)
+        assert_error(answer.status_code, dict(answer.headers), answer.content, 401, "unauthorized")
+
+
+@pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER ", "Bearer   "])
+async def test_the_right_token_passes(gateway: Gateway, scheme: str) -> None:
+    request = f"GET /api/status HTTP/1.1\r\nHost: x\r\nAuthorization: {scheme}{TOKEN}\r\nConnection: close\r\n\r\n"
+    assert (await raw_http(gateway, request.encode()))[0] == 200
+
+
+WRONG_HEADERS: list[str] = ["", "Bearer", "Bearer ", TOKEN, f"Basic {TOKEN}", f"Token {TOKEN}", f"Bearer{TOKEN}"]
+WRONG_HEADERS += ["Bearer wrong", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", f"Bearer {TOKEN.upper()}", "Bearer ключ"]
+WRONG_HEADERS += [f"Bearer Bearer {TOKEN}", "Bearer null", "Bearer \x7f", f'Bearer "{TOKEN}"', "Bearer " + "x" * 10_000]
+
+
+async def test_a_wrong_token_of_any_kind_is_unauthorized(gateway: Gateway) -> None:
+    texts = set()
+    for header in [
+        *(header.encode() for header in WRONG_HEADERS),
+        b"Bearer \xff\xfe",
+        b"Bearer " + TOKEN.encode("utf-16")[2:4],
+    ]:
+        request = b"GET /api/status HTTP/1.1\r\nHost: x\r\nAuthorization: " + header + b"\r\nConnection: close\r\n\r\n"
+        status, headers, body = await raw_http(gateway, request)
+        if status == 400:
+            continue  # no header at all by the rules of HTTP
+        assert_error(status, headers, body, 401, "unauthorized")
+        assert headers["www-authenticate"].startswith("Bearer")
+        texts.add(body)
+    assert len(texts) == 1
+
+
+async def test_the_token_counts_in_its_header_only(gateway: Gateway) -> None:
+    async with browser(gateway, None) as http:
+        assert (await http.get("/api/status", params={"token": TOKEN})).status_code == 401
+        assert (await http.get("/api/status", headers={"Cookie": "token=x"})).status_code == 401
+
+
+@pytest.mark.parametrize("token", ["voilà", "Å", "ключ 🔑", "a b", "\u00ff", "x\u00a0"])
+async def test_any_text_can_be_the_token(serve: Serve, token: str) -> None:
+    """Also one whose UTF-8 ends with a byte that Latin-1 takes for white space."""
+    async with serve(token=token) as gateway, browser(gateway, token) as http:
+        assert (await http.get("/api/status")).status_code == 200
+        async with client(gateway, token=token) as peer:
+            assert peer.hello["type"] == "auth_ok"
+
+
+# --- one shape for all errors -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nowhere", 404),
+        ("GET", "/", 404),
+        ("GET", "/ws", 404),
+        ("GET", "/../../etc/passwd", 404),
+        ("GET", "/%2e%2e/%2e%2e/etc/passwd", 404),
+        ("GET", "/%ff%00", 404),
+        ("GET", "/redoc", 404),
+        ("GET", "/" + "x" * 5000, 404),
+        ("POST", "/health", 405),
+        ("DELETE", "/api/status", 405),
+        ("PROPFIND", "/health", 405),
+    ],
+)
+async def test_what_does_not_exist_has_the_one_error_shape(
+    gateway: Gateway, method: str, path: str, status: int
+) -> None:
+    request = f"{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    answer = await raw_http(gateway, request.encode())
+    assert_error(*answer, status)
+
+
+MALFORMED = {
+    "no HTTP": b"hello there\r\n\r\n",
+    "another version": b"GET /health HTTP/7.3\r\nHost: x\r\n\r\n",
+    "a header without a colon": b"GET /health HTTP/1.1\r\nHost: x\r\nnonsense\r\n\r\n",
+    "a broken length": b"POST /health HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n",
+    "two lengths": b"POST /health HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
+    "a broken chunk": b"POST /health HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n",
+    "a TLS greeting": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 50,
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+async def test_a_malformed_request_has_the_one_error_shape(gateway: Gateway, name: str) -> None:
+    status, headers, body = await raw_http(gateway, MALFORMED[name])
+    if status == 405:
+        assert_error(status, headers, body, 405)  # answered before its body was looked at
+    else:
+        assert_error(status, headers, body, 400, "bad_request")
+    async with browser(gateway, None) as http:
+        assert (await http.get("/health")).status_code == 200
+
+
+UPGRADE = "Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+KEY, VERSION = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", "Sec-WebSocket-Version: 13\r\n"
+BAD_UPGRADES = {
+    "no key": f"GET /ws HTTP/1.1\r\n{UPGRADE}{VERSION}\r\n",
+    "a short key": f"GET /ws HTTP/1.1\r\n{UPGRADE}{VERSION}Sec-WebSocket-Key: AAAA\r\n\r\n",
+    "no version": f"GET /ws HTTP/1.1\r\n{UPGRADE}{KEY}\r\n",
+    "an old version": f"GET /ws HTTP/1.1\r\n{UPGRADE}{KEY}Sec-WebSocket-Version: 8\r\n\r\n",
+    "another path": f"GET /else HTTP/1.1\r\n{UPGRADE}{KEY}{VERSION}\r\n",
+    "a foreign origin": f"GET /ws HTTP/1.1\r\n{UPGRADE}{KEY}{VERSION}Origin: http://evil.example\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", BAD_UPGRADES)
+async def test_an_upgrade_that_is_refused_has_the_one_error_shape(gateway: Gateway, name: str) -> None:
+    status, headers, body = await raw_http(gateway, BAD_UPGRADES[name])
+    assert status in (400, 403, 404, 426)
+    assert_error(status, headers, body, status)
+
+
+async def test_a_crash_is_told_without_its_traceback(tmp_path: Path) -> None:
+    async def nobody(_key: SessionKey) -> tuple[None, None]:
+        return None, None
+
+    def crash() -> dict[str, object]:
+        raise RuntimeError(f"secret {tmp_path} {TOKEN}")
+
+    context = ApiContext(
+        message_handler=None,
+        abort_handler=None,
+        file_context=FileContext(allowed_roots=(), upload_dir=tmp_path, workspace=tmp_path),
+        providers=list,
+        active=nobody,
+        status=crash,
+        limits=ApiLimits(
+            max_frame_bytes=65536,
+            send_timeout_s=5,
+            auth_timeout_s=5,
+            max_connections=5,
+            max_unauthenticated=5,
+            max_unauthenticated_per_address=5,
+        ),
+        identity=b"\1" * 32,
+        token=TokenGate(TOKEN),
+        default_chat_id=1,
+        require_sealed=False,
+    )
+    listener = sockets.create_server(("127.0.0.1", 0))
+    server = ApiServer(context, listener=listener)
+    await server.start()
+    try:
+        at = Address(listener.getsockname()[1])
+        request = f"GET /api/status HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n\r\n"
+        status, headers, body = await raw_http(at, request.encode())
+        assert_error(status, headers, body, 500, "internal_error")
+        for secret in (b"secret", str(tmp_path).encode(), TOKEN.encode(), b"RuntimeError", b".py"):
+            assert secret not in body
+    finally:
+        await server.stop(1001)
+        listener.close()
+
+
+# --- what describes it ------------------------------------------------------------------------------------------------
+
+
+async def test_the_description_covers_every_route_and_the_docs_ask_nobody_else(gateway: Gateway) -> None:
+    async with browser(gateway) as http:
+        description = (await http.get("/openapi.json")).json()
+        assert description["openapi"].startswith("3.")
+        assert {"/health", "/api/providers", "/api/status"} <= set(description["paths"])
+        page = await http.get("/docs")
+        assert page.headers["Content-Type"].startswith("text/html")
+        assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+        for path in description["paths"]:
+            assert path in page.text
+        for elsewhere in ("http://", "https://", "src=//", "href=//"):
+            assert elsewhere not in page.text
+
+
+async def test_answers_do_not_name_the_software_below(gateway: Gateway) -> None:
+    async with browser(gateway) as http:
+        assert "server" not in (await http.get("/health")).headers

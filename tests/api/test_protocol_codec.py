@@ -1,0 +1,344 @@
+"""The pure parts under arbitrary input: nothing but the documented errors, and what goes in comes out."""
+
+from __future__ import annotations
+
+import base64
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from nacl.exceptions import CryptoError
+from nacl.public import Box, PrivateKey, PublicKey
+
+from sygen_bot.api import crypto, protocol
+from sygen_bot.api.protocol import Abort, AbortOk, AuthRequest, ErrorReply, Notification, Ping, Pong, UserText
+from sygen_bot.errors import DecryptFailed, EmptyMessage, InvalidMessage
+from sygen_bot.events import Failed, FileRef, Result, SystemStatus, TextDelta, ToolActivity
+from sygen_bot.files.tags import file_refs
+from sygen_bot.session.key import MAX_ID, SessionKey
+
+VECTORS: dict[str, Any] = json.loads((Path(__file__).parents[1] / "data" / "e2e-v1.json").read_text())
+SERVER_SECRET = base64.b64decode(VECTORS["server"]["sk"])
+CLIENT_SECRET = base64.b64decode(VECTORS["client"]["sk"])
+SHARED = base64.b64decode(VECTORS["shared_key"])
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=12,
+)
+KINDS = (
+    "auth message abort ping pong result error text_delta tool_activity system_status abort_ok auth_ok notification x"
+)
+FIELDS = (
+    "type text scope id token e2e_pk sealed chat_id channel_id data code message killed files stream_fallback aborted "
+    "reason notification providers active_provider"
+)
+TYPES, NAMES = st.sampled_from(KINDS.split()), st.sampled_from(FIELDS.split())
+OBJECTS = st.dictionaries(NAMES | TEXTS, VALUES, max_size=6)
+NEARLY_RIGHT = st.builds(lambda fields, kind: json.dumps(fields | {"type": kind}).encode(), OBJECTS, TYPES | VALUES)
+BYTES = st.binary(max_size=300) | NEARLY_RIGHT | VALUES.map(lambda value: json.dumps(value).encode())
+BYTES |= st.sampled_from([b"[" * 100_000, b'{"a":' * 5000, b"1e999", b"NaN", b'{"type":"\\ud800"}', b"\xff", b""])
+
+many = settings(max_examples=100, deadline=None)
+
+
+# --- decoding ---------------------------------------------------------------------------------------------------------
+
+
+@many
+@given(BYTES)
+def test_any_first_frame_is_an_auth_request_or_refused_as_none(frame: bytes) -> None:
+    with suppress(protocol.HandshakeError):
+        request = protocol.parse_auth(frame)
+        for number in (request.chat_id, request.channel_id):
+            assert number is None or (type(number) is int and 1 <= number <= 2**53 - 1)
+
+
+@many
+@given(BYTES)
+def test_any_message_of_a_client_is_understood_or_refused(plaintext: bytes) -> None:
+    message: protocol.ClientMessage | None = None
+    refusal: protocol.RefusedMessage | None = None
+    with suppress(InvalidMessage):
+        try:
+            message = protocol.decode_client_message(plaintext)
+        except protocol.RefusedMessage as refused:
+            refusal = refused
+    if refusal is not None:
+        assert refusal.error.code in ("invalid", "empty", "unknown_type")
+        assert refusal.id is None or (isinstance(refusal.id, str) and len(refusal.id) <= 64)
+    elif message is not None:
+        assert isinstance(message, UserText | Abort | Ping)
+        if isinstance(message, UserText):
+            assert message.text.strip()
+            assert message.text.strip().lower() != "/stop"
+        assert protocol.decode_client_message(protocol.encode_client_message(message)) == message
+
+
+@many
+@given(BYTES)
+@example(b'{"type":[]}')
+@example(b'{"type":{}}')
+@example(b'{"type":"abort_ok","killed":"x"}')
+def test_any_event_of_a_server_is_understood_passed_over_or_invalid(plaintext: bytes) -> None:
+    with suppress(InvalidMessage):
+        protocol.decode_server_event(plaintext)
+
+
+@many
+@given(BYTES)
+@example(b'{"type":"error","code":[]}')
+@example(b'{"type":"error"}')
+def test_any_answer_to_the_handshake_is_understood_or_invalid(frame: bytes) -> None:
+    try:
+        answer = protocol.parse_handshake_answer(frame)
+    except InvalidMessage:
+        pass
+    else:
+        assert isinstance(answer, protocol.AuthOk | protocol.HandshakeError)
+
+
+@many
+@given(st.binary(max_size=50) | st.text(max_size=60) | VALUES)
+def test_any_key_is_32_bytes_or_refused(text: object) -> None:
+    try:
+        key = crypto.decode_key(text)
+    except crypto.InvalidKey:
+        pass
+    else:
+        assert len(key) == 32
+
+
+@many
+@given(st.binary(min_size=32, max_size=32))
+def test_any_32_bytes_agree_on_a_key_or_are_refused(public: bytes) -> None:
+    try:
+        assert crypto.agree(public, SERVER_SECRET) == Box(PrivateKey(SERVER_SECRET), PublicKey(public)).shared_key()
+    except crypto.InvalidKey:
+        with pytest.raises(CryptoError):
+            Box(PrivateKey(SERVER_SECRET), PublicKey(public))
+
+
+@many
+@given(TEXTS | st.text("abc<>:/\\[]%.@#? \"'file\u2100\0", max_size=40).map(lambda inside: f"<file:{inside}>"))
+@example("<file://[x>")
+@example("<file:file://[::1/x>")
+def test_any_text_has_files_or_none(text: str) -> None:
+    for ref in file_refs(text):
+        assert ref.path
+        assert ref.name
+
+
+# --- frames -----------------------------------------------------------------------------------------------------------
+
+
+@many
+@given(st.text(max_size=120) | st.binary(max_size=90).map(lambda raw: base64.b64encode(raw).decode()))
+def test_any_text_that_was_not_sealed_fails_to_decrypt(frame: str) -> None:
+    with pytest.raises(DecryptFailed):
+        crypto.open_frame(SHARED, frame)
+    with pytest.raises(DecryptFailed):
+        crypto.open_frame(SHARED, frame.encode("utf-8", "surrogatepass"))
+
+
+@many
+@given(st.binary(max_size=200), st.binary(min_size=24, max_size=24), st.data())
+def test_a_frame_opens_to_what_was_sealed_and_no_frame_near_it_opens(
+    plain: bytes, nonce: bytes, data: st.DataObject
+) -> None:
+    frame = crypto.seal_frame(SHARED, nonce, plain).decode()
+    assert crypto.open_frame(SHARED, frame) == (nonce, plain)
+    assert (
+        Box(PrivateKey(CLIENT_SECRET), PrivateKey(SERVER_SECRET).public_key).decrypt(base64.b64decode(frame)) == plain
+    )
+    raw = bytearray(base64.b64decode(frame))
+    raw[data.draw(st.integers(0, len(raw) - 1))] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(DecryptFailed):
+        crypto.open_frame(SHARED, base64.b64encode(raw))
+    place = data.draw(st.integers(0, len(frame)))
+    stray = data.draw(st.sampled_from(["\n", " ", "\r\n", "\t", "-", "_", "=", "====", "\0", "ü", "!"]))
+    changed = frame[:place] + stray + frame[place:]
+    with pytest.raises(DecryptFailed):
+        crypto.open_frame(SHARED, changed)
+
+
+@many
+@given(st.lists(st.binary(max_size=40), max_size=6))
+def test_two_sides_understand_each_other_and_refuse_replays_and_reflections(plaintexts: list[bytes]) -> None:
+    server = crypto.E2ESession(role="server", shared_key=SHARED)
+    peer = crypto.E2ESession(role="client", shared_key=SHARED)
+    for plaintext in plaintexts:
+        for sender, receiver in ((server, peer), (peer, server)):
+            frame = sender.seal(plaintext)
+            assert receiver.open(frame) == plaintext
+            for side in (receiver, sender):
+                with pytest.raises(DecryptFailed):
+                    side.open(frame)
+
+
+def test_a_client_asks_for_one_prefix_and_a_counter_that_grows() -> None:
+    def sealed(prefix: bytes, counter: int) -> bytes:
+        return crypto.seal_frame(SHARED, prefix + counter.to_bytes(8, "big"), b"{}")
+
+    peer = crypto.E2ESession(role="client", shared_key=SHARED)
+    peer.open(sealed(b"p" * 16, 5))
+    for frame in (sealed(b"p" * 16, 4), sealed(b"p" * 16, 5), sealed(b"q" * 16, 6)):
+        with pytest.raises(DecryptFailed):
+            peer.open(frame)
+    assert peer.open(sealed(b"p" * 16, 7)) == b"{}"
+
+
+def test_frames_sealed_elsewhere_keep_the_order_of_their_nonces() -> None:
+    server = crypto.E2ESession(role="server", shared_key=SHARED)
+    later = server.sealer()
+    after = server.seal(b"second")
+    first = later(b"first")
+    peer = crypto.E2ESession(role="client", shared_key=SHARED)
+    assert [peer.open(frame) for frame in (first, after)] == [b"first", b"second"]
+
+
+def test_a_server_remembers_100000_nonces_and_then_asks_for_a_new_connection() -> None:
+    server = crypto.E2ESession(role="server", shared_key=SHARED)
+    peer = crypto.E2ESession(role="client", shared_key=SHARED)
+    first = peer.seal(b"")
+    server.open(first)
+    for _ in range(99_999):
+        server.open(peer.seal(b""))
+    with pytest.raises(DecryptFailed):
+        server.open(first)
+    with pytest.raises(crypto.NonceLimitReached):
+        server.open(peer.seal(b""))
+
+
+# --- the published vectors --------------------------------------------------------------------------------------------
+
+
+def test_both_sides_agree_on_the_shared_key_of_the_vectors() -> None:
+    assert crypto.public_key(SERVER_SECRET) == base64.b64decode(VECTORS["server"]["pk"])
+    assert crypto.public_key(CLIENT_SECRET) == base64.b64decode(VECTORS["client"]["pk"])
+    assert crypto.agree(crypto.decode_key(VECTORS["client"]["pk"]), SERVER_SECRET) == SHARED
+    assert crypto.agree(crypto.decode_key(VECTORS["server"]["pk"]), CLIENT_SECRET) == SHARED
+
+
+@pytest.mark.parametrize("role", ["server", "client"])
+@pytest.mark.parametrize("frame", VECTORS["frames"], ids=range(len(VECTORS["frames"])))
+def test_frames_are_made_and_opened_as_in_the_vectors(frame: dict[str, str], role: str) -> None:
+    nonce, plaintext = base64.b64decode(frame["nonce"]), frame["plaintext"].encode()
+    sides: dict[str, crypto.E2ESession] = {
+        "server": crypto.E2ESession(role="server", shared_key=SHARED, nonces=lambda: nonce),
+        "client": crypto.E2ESession(role="client", shared_key=SHARED, nonces=lambda: nonce),
+    }
+    side = sides.pop(role)
+    (other,) = sides.values()
+    assert side.seal(plaintext).decode() == frame["frame"]
+    assert other.open(frame["frame"]) == plaintext
+    with pytest.raises(DecryptFailed):
+        other.open(frame["frame"])  # a replay
+    box = Box(PrivateKey(CLIENT_SECRET), PublicKey(base64.b64decode(VECTORS["server"]["pk"])))
+    assert base64.b64encode(bytes(box.encrypt(plaintext, nonce))).decode() == frame["frame"]
+
+
+@pytest.mark.parametrize("case", VECTORS["bad_frames"], ids=lambda case: case["why"])
+def test_bad_frames_of_the_vectors_are_refused_with_their_code(case: dict[str, str]) -> None:
+    expected = {"decrypt_failed": DecryptFailed, "invalid": InvalidMessage}[case["expect"]]
+    with pytest.raises(expected):
+        protocol.decode_client_message(crypto.E2ESession(role="server", shared_key=SHARED).open(case["frame"]))
+
+
+@pytest.mark.parametrize("case", VECTORS["bad_keys"], ids=lambda case: f"{case['why']} {str(case['e2e_pk'])[:6]}")
+def test_bad_keys_of_the_vectors_are_refused(case: dict[str, object]) -> None:
+    with pytest.raises(crypto.InvalidKey):
+        crypto.agree(crypto.decode_key(case["e2e_pk"]), SERVER_SECRET)
+
+
+# --- round trips ------------------------------------------------------------------------------------------------------
+
+REASONS = st.sampled_from(["abort", "interrupted", "shutdown", "timeout", "answer_too_large"])
+FILES = st.lists(st.builds(FileRef, TEXTS, TEXTS, st.booleans()), max_size=3).map(tuple)
+EVENTS = st.one_of(
+    st.builds(TextDelta, TEXTS),
+    st.builds(ToolActivity, TEXTS),
+    st.builds(SystemStatus, st.none() | TEXTS),
+    st.builds(Result, TEXTS, st.booleans(), FILES),
+    st.builds(lambda text, reason: Result(text, aborted=True, reason=reason), TEXTS, REASONS),
+    st.builds(Failed, st.sampled_from(["internal_error", "provider_unavailable"]), TEXTS),
+)
+
+
+@many
+@given(EVENTS)
+def test_an_event_comes_out_as_it_went_in(event: TextDelta | ToolActivity | SystemStatus | Result | Failed) -> None:
+    wire = protocol.encode_event(event)
+    assert wire is not None
+    assert json.loads(wire)["type"] in ("text_delta", "tool_activity", "system_status", "result", "error")
+    assert b"\n" not in wire, "compact JSON"
+    assert protocol.decode_server_event(wire) == event
+
+
+@many
+@given(
+    st.sampled_from(["busy", "invalid", "some_new_code"]),
+    TEXTS,
+    st.none() | st.text("ab", min_size=1),
+    st.integers(0, 99),
+)
+def test_replies_come_out_as_they_went_in(code: str, message: str, message_id: str | None, killed: int) -> None:
+    assert protocol.decode_server_event(protocol.encode_error(code, message, message_id)) == ErrorReply(
+        code, message, message_id
+    )
+    assert protocol.decode_server_event(protocol.encode_abort_ok(killed)) == AbortOk(killed)
+    assert protocol.decode_server_event(protocol.encode_pong()) == Pong()
+    fields = {"id": "n1", "title": message, "body": "", "read": False}
+    assert protocol.decode_server_event(protocol.encode_notification(fields)) == Notification(fields)
+
+
+@many
+@given(TEXTS, st.none() | TEXTS.filter(lambda text: 0 < len(text) <= 64))
+def test_a_users_text_comes_out_as_it_went_in(text: str, message_id: str | None) -> None:
+    wire = protocol.encode_client_message(UserText(text, message_id))
+    if not text.strip():
+        with pytest.raises(protocol.RefusedMessage) as refused:
+            protocol.decode_client_message(wire)
+        assert isinstance(refused.value.error, EmptyMessage)
+        assert refused.value.id == message_id
+    elif text.strip().lower() == "/stop":
+        assert protocol.decode_client_message(wire) == Abort()
+    else:
+        assert protocol.decode_client_message(wire) == UserText(text, message_id)
+
+
+@many
+@given(TEXTS, st.none() | st.integers(1, MAX_ID), st.none() | st.integers(1, MAX_ID))
+def test_a_first_frame_comes_out_as_it_went_in(token: str, chat_id: int | None, channel_id: int | None) -> None:
+    wire = protocol.encode_auth(e2e_pk="pk", token=token, sealed=None, chat_id=chat_id, channel_id=channel_id)
+    assert protocol.parse_auth(wire) == AuthRequest(e2e_pk="pk", token=token, chat_id=chat_id, channel_id=channel_id)
+
+
+@many
+@given(
+    st.from_regex(r"[a-z][a-z0-9_]{0,31}", fullmatch=True), st.integers(1, MAX_ID), st.none() | st.integers(1, MAX_ID)
+)
+def test_a_session_key_is_what_its_text_says(transport: str, chat_id: int, topic_id: int | None) -> None:
+    key = SessionKey(transport, chat_id, topic_id)
+    assert SessionKey.parse(str(key)) == key
+    assert str(key) == ":".join(str(part) for part in (transport, chat_id, topic_id) if part is not None)
+
+
+@many
+@given(st.text(max_size=40))
+@example("api:1\n")
+@example("api:٣")
+@example("api:0")
+@example("api:01")
+@example("api:9007199254740992")
+@example("api:1:")
+@example("api:1:2:3")
+def test_any_text_is_a_session_key_or_a_value_error(text: str) -> None:
+    with suppress(ValueError):
+        assert str(SessionKey.parse(text)) == text

@@ -1,0 +1,218 @@
+"""Sharing the loop: measured in passes of the loop and by the order of events, never by the clock on the wall."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from sygen_bot.events import Result, TextDelta
+from sygen_bot.orchestrator.core import AgentProfile, Orchestrator
+from sygen_bot.orchestrator.fairness import FairShare
+from sygen_bot.providers.registry import ProviderRegistry, Target
+from sygen_bot.session.key import SessionKey
+from sygen_bot.session.log import LoggedEvent
+from sygen_bot.storage.sessions import StoredSession
+from sygen_bot.testing.scripted import ScriptedProvider
+
+
+class Ticks:
+    """A clock that only moves when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Passes:
+    """Counts the passes of the event loop while it is on."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._is_on = True
+        self._again()
+
+    def _again(self) -> None:
+        self.count += 1
+        if self._is_on:
+            asyncio.get_running_loop().call_soon(self._again)
+
+    def stop(self) -> None:
+        self._is_on = False
+
+
+async def talk(share: FairShare, clock: Ticks, said: list[str], name: str, count: int, *, cost_s: float) -> None:
+    """What a turn does: say something, which takes `cost_s`, and ask whether others are due."""
+    for number in range(count):
+        said.append(name)
+        clock.now += cost_s
+        if share.is_spent():
+            await share.next_pass(has_spoken=number > 0)
+
+
+async def test_a_turn_goes_on_until_the_budget_is_spent() -> None:
+    clock, said = Ticks(), list[str]()
+    share = FairShare(budget_s=1.0, clock=clock)
+    turn = asyncio.create_task(talk(share, clock, said, "a", 100, cost_s=0.1))
+    await asyncio.sleep(0)
+    assert 10 <= len(said) <= 12  # the budget begins with the first question
+    await turn
+    assert len(said) == 100
+
+
+async def test_talkers_take_turns() -> None:
+    clock, said = Ticks(), list[str]()
+    share = FairShare(budget_s=1.0, clock=clock)
+    await asyncio.gather(*(talk(share, clock, said, name, 40, cost_s=1.0) for name in "abcd"))
+    for start in range(8, 120, 4):  # once all of them are under way
+        assert set(said[start : start + 4]) == set("abcd")
+
+
+async def test_who_has_said_nothing_yet_goes_first() -> None:
+    clock, order = Ticks(), list[str]()
+    share = FairShare(budget_s=1.0, clock=clock)
+
+    async def wait(name: str, has_spoken: bool) -> None:
+        while not share.is_spent():
+            clock.now += 1.0
+        await share.next_pass(has_spoken=has_spoken)
+        order.append(name)
+
+    waiting = [asyncio.create_task(wait(f"talker {number}", True)) for number in range(3)]
+    waiting.append(asyncio.create_task(wait("newcomer", False)))
+    await asyncio.wait_for(asyncio.gather(*waiting), 10)
+    assert order[0] == "newcomer"
+
+
+async def test_a_waiter_that_was_cancelled_holds_nobody_up() -> None:
+    clock, said = Ticks(), list[str]()
+    share = FairShare(budget_s=1.0, clock=clock)
+    talkers = [asyncio.create_task(talk(share, clock, said, name, 1000, cost_s=1.0)) for name in "abcd"]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    for task in talkers[:3]:
+        task.cancel()
+    await asyncio.wait_for(talkers[3], 10)
+    assert said.count("d") == 1000
+
+
+async def test_others_run_between_the_passes_of_a_turn_that_never_pauses() -> None:
+    clock, said = Ticks(), list[str]()
+    share = FairShare(budget_s=1.0, clock=clock)
+    passes = Passes()
+    await talk(share, clock, said, "a", 500, cost_s=0.5)
+    passes.stop()
+    assert passes.count >= 500 * 0.5 / 1.5
+
+
+class MemoryStore:
+    """Sessions that are kept nowhere: what is measured is the loop, not the disk. `disk` holds up what is saved."""
+
+    def __init__(self) -> None:
+        self.disk = asyncio.Event()
+        self.disk.set()
+        self.saved: list[str] = []
+
+    async def load(self, key: SessionKey) -> StoredSession:  # noqa: ARG002
+        return StoredSession()
+
+    async def set_target(self, key: SessionKey, *, provider: str | None, model: str | None) -> None: ...
+
+    async def save_context(self, key: SessionKey, provider: str, resume_token: str) -> None:  # noqa: ARG002
+        await self.disk.wait()
+        self.saved.append(resume_token)
+
+    async def clear_contexts(self, key: SessionKey) -> None: ...
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+async def orchestrator(tmp_path: Path, store: MemoryStore) -> AsyncIterator[Orchestrator]:
+    registry = ProviderRegistry([ScriptedProvider(run_dir=tmp_path / "run")])
+    await registry.refresh()
+    orchestrator = Orchestrator(
+        registry=registry,
+        store=store,
+        agent=AgentProfile(workspace=tmp_path, policy="deny", default=Target("scripted")),
+        queue_limit=8,
+        max_answer_bytes=2**23,
+        turn_timeouts_s={},
+    )
+    yield orchestrator
+    await orchestrator.drain(0)
+
+
+@pytest.mark.parametrize("chatty", [1, 16])
+async def test_a_quiet_session_speaks_within_a_few_passes_however_many_others_chatter(
+    orchestrator: Orchestrator, chatty: int
+) -> None:
+    quiet = SessionKey("api", 999, None)
+    talking = {key: asyncio.Event() for key in (SessionKey("api", chat, None) for chat in range(1, chatty + 1))}
+    for key, has_spoken in talking.items():
+
+        def hear(logged: LoggedEvent, has_spoken: asyncio.Event = has_spoken) -> None:
+            if isinstance(logged.event, TextDelta):
+                has_spoken.set()
+
+        orchestrator.follow(key, hear)
+        orchestrator.submit(key, "BURST 200000")
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(event.wait() for event in talking.values()))
+
+    passes, first = Passes(), asyncio.get_running_loop().create_future()
+    ended = asyncio.Event()
+
+    def hear_quiet(logged: LoggedEvent) -> None:
+        if isinstance(logged.event, TextDelta) and not first.done():
+            first.set_result(passes.count)
+        if isinstance(logged.event, Result):
+            ended.set()
+
+    orchestrator.follow(quiet, hear_quiet)
+    orchestrator.submit(quiet, "SAY one two three")
+    async with asyncio.timeout(30):
+        took = await first
+        await ended.wait()
+    passes.stop()
+    assert took <= 5
+    assert orchestrator.turns_running == chatty, "they still chatter"
+
+
+async def test_an_abort_among_chatter_is_done_before_the_call_returns(orchestrator: Orchestrator) -> None:
+    key, ends, has_spoken = SessionKey("api", 1, None), list[Result](), asyncio.Event()
+
+    def hear(logged: LoggedEvent) -> None:
+        has_spoken.set()
+        if isinstance(logged.event, Result):
+            ends.append(logged.event)
+
+    orchestrator.follow(key, hear)
+    orchestrator.submit(key, "BURST 1000000")
+    async with asyncio.timeout(30):
+        await has_spoken.wait()
+    assert orchestrator.abort(key) == 1
+    assert [end.reason for end in ends] == ["abort"]
+
+
+async def test_an_answer_does_not_wait_for_the_disk_but_what_comes_after_it_does(
+    orchestrator: Orchestrator, store: MemoryStore
+) -> None:
+    key = SessionKey("api", 1, None)
+    store.disk.clear()
+    async with asyncio.timeout(10):
+        await orchestrator.handle_message_streaming(key, "SAY hello")
+    assert store.saved == []
+    after = asyncio.create_task(orchestrator.handle_message_streaming(key, "SAY again"))
+    store.disk.set()
+    async with asyncio.timeout(10):
+        await after
+        await orchestrator.drain(0)
+    assert store.saved == ['{"turns":1}', '{"turns":2}']

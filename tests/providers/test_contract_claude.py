@@ -1,0 +1,49 @@
+"""Claude Code, the real program against a scripted model, keeps the contract of all providers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from sygen_bot.providers.base import Provider
+from sygen_bot.providers.claude import ClaudeProvider
+from sygen_bot.testing.contract import ProviderContract
+from tests.fakes.anthropic_api import FakeAnthropic
+
+
+@pytest.mark.integration
+class TestClaude(ProviderContract):
+    turn_timeout_s = 30.0
+    keeps_warm = True
+
+    @pytest.fixture(autouse=True)
+    async def model(self) -> AsyncIterator[None]:
+        async with FakeAnthropic() as api:
+            self.api = api
+            yield
+
+    async def make_provider(self, tmp_path: Path, marker: str) -> Provider:
+        environment = self.api.environment(tmp_path / "home") | {self.marker_variable: marker}
+        return ClaudeProvider(run_dir=tmp_path / "run", env=environment)
+
+    def something(self) -> str:
+        return "SAY the sea is wide"
+
+    def slow(self) -> str:
+        return "SLOW 1000 0.02"
+
+    def teach(self) -> str:
+        return "SAY I shall remember"
+
+    def recall(self) -> str:
+        return "ECHO_HISTORY"
+
+    def remembers(self, answer: str, resume_token: str | None) -> bool:
+        del resume_token  # tells nothing: the memory is the CLI's
+        return answer == "2 turns"
+
+    def write_file(self, path: Path) -> str | None:
+        return f"TOOL Write {json.dumps({'file_path': str(path), 'content': 'x'})}"
