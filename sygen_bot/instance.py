@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
 import time
 from typing import IO, Self
 
@@ -79,6 +80,25 @@ def running_instance(paths: Paths) -> Instance | None:
     except (OSError, msgspec.DecodeError):
         pass
     return None
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises SetupError, naming the process that holds a busy port."""
+    # Not `create_server`: asyncio turns Nagle's algorithm off only on sockets that say they are TCP, and so do their children.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        holder = port_holder(port)
+        who = f": {holder} listens there" if holder else f": {error.strerror}"
+        raise SetupError(
+            f"Cannot listen on {host}:{port}{who}", "Stop it, or choose another port with --port."
+        ) from error
+    return listener
 
 
 def port_holder(port: int) -> str | None:

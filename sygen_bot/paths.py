@@ -19,8 +19,12 @@ class Paths:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Raises SetupError if the home cannot be told."""
         configured = environ.get("SYGEN_HOME")
-        return cls(Path(configured).expanduser().absolute() if configured else Path.home() / ".sygen")
+        try:
+            return cls(Path(configured).expanduser().absolute() if configured else Path.home() / ".sygen")
+        except RuntimeError as error:
+            raise SetupError("There is no home directory for this user", "Name one with SYGEN_HOME.") from error
 
     @property
     def config_file(self) -> Path:

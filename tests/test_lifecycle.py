@@ -18,8 +18,9 @@ from sygen_bot.api.crypto import encode_key, new_key_pair
 from sygen_bot.config import Settings, load_settings
 from sygen_bot.errors import SetupError, StorageError
 from sygen_bot.events import Result, SessionEvent, TextDelta
+from sygen_bot.instance import bind
 from sygen_bot.orchestrator.core import ShuttingDown
-from sygen_bot.orchestrator.lifecycle import Gateway, bind, running_gateway
+from sygen_bot.orchestrator.lifecycle import Gateway, running_gateway
 from sygen_bot.paths import Paths
 from sygen_bot.session.key import SessionKey
 from sygen_bot.session.log import LoggedEvent

@@ -1,20 +1,59 @@
-"""The `sygen` command."""
+"""The `sygen` command: its parts put together, and one clear line for whatever goes wrong.
+
+Every module of `cli` imports what is heavy inside its commands, so that help and completion stay quick.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import signal
+import contextlib
+import errno
+import os
 import sys
-from typing import Annotated
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Final
 
 import typer
 
 from sygen_bot import __version__
+from sygen_bot.cli import api, ask, chat, config, doctor, model, serve, status
 from sygen_bot.errors import ConfigError, SygenError
 
+_NO_ROOM: Final = "Make room on the disk, then try again."
+
 app = typer.Typer(
-    no_args_is_help=True, help="A self-hosted, end-to-end encrypted gateway between you and your AI agents."
+    no_args_is_help=True,
+    rich_markup_mode=None,  # plain help: quick to show, and errors are lines, not boxes
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Begin with `sygen serve`, then in another terminal `sygen chat`. `sygen COMMAND --help` tells more.",
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def sygen(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """A self-hosted, end-to-end encrypted gateway between you and your AI agents."""
+
+
+app.command("serve", epilog=serve.EPILOG)(serve.serve)
+app.command("chat", epilog=chat.EPILOG)(chat.chat)
+app.command("ask", epilog=ask.EPILOG)(ask.ask)
+app.command("status")(status.status)
+app.command("doctor")(doctor.doctor)
+app.add_typer(api.app, name="api")
+app.add_typer(config.app, name="config")
+app.add_typer(model.app, name="model")
 
 
 @app.command()
@@ -23,46 +62,81 @@ def version() -> None:
     typer.echo(__version__)
 
 
-@app.command()
-def serve(
-    host: Annotated[str | None, typer.Option(help="Bind address.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
-    provider: Annotated[str | None, typer.Option(help="Who answers.")] = None,
-    model: Annotated[str | None, typer.Option(help="Which of its models.")] = None,
-) -> None:
-    """Run the gateway until it is told to stop (SIGTERM or Ctrl-C)."""
-    given = {"api.host": host, "api.port": port, "provider": provider, "model": model}
-    asyncio.run(_serve({key: value for key, value in given.items() if value is not None}))
-
-
-async def _serve(overrides: dict[str, object]) -> None:
-    from sygen_bot.config import ensure_token, load_settings
-    from sygen_bot.instance import InstanceLock
-    from sygen_bot.orchestrator.lifecycle import running_gateway
-    from sygen_bot.paths import Paths
-
-    paths = Paths.from_environment()
-    paths.prepare()
-    token = ensure_token(paths)
-    settings = load_settings(paths, overrides=overrides)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    with InstanceLock(paths) as lock:
-        async with running_gateway(settings, paths, token=settings.api.token.get_secret_value() or token) as gateway:
-            loop.add_signal_handler(
-                signal.SIGHUP, lambda: gateway.replace_token(load_settings(paths).api.token.get_secret_value())
-            )
-            lock.publish(url=gateway.url)
-            typer.echo(f"listening on {gateway.url}")
-            await stop.wait()
-
-
 def main() -> None:
-    """Run the command; what goes wrong is one clear line, never a traceback."""
+    """Run the command. Exits with its code."""
+    _complete_streams()
+    is_quick = sys.argv[1:] == ["version"]  # parsing any option would take longer than all of this
+    sys.exit(_run(version if is_quick else app))
+
+
+def _complete_streams() -> None:
+    """Standard streams that are closed lead nowhere; what one of them cannot encode is replaced."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - as long as the process
+        else:
+            stream.reconfigure(errors="replace")
+
+
+def _run(command: Callable[[], object]) -> int:
+    """The exit code of `command`. What goes wrong is one clear line on stderr, never a traceback."""
     try:
-        app()
+        code = _exit_code(command)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _forget_stdout()  # who read our output has gone: that is no error of ours, and nobody is there to tell
+        return 1
     except SygenError as error:
-        typer.echo(str(error), err=True)
-        sys.exit(2 if isinstance(error, ConfigError) else 1)
+        return _fail(str(error), 2 if isinstance(error, ConfigError) else 1)
+    except OSError as error:
+        _forget_stdout()
+        return _fail(_told(error), 1)
+    except Exception as error:  # noqa: BLE001 - the process ends here
+        return _fail(f"This is a bug in Sygen, please report it: {_where(error)}", 1)
+    return code
+
+
+def _exit_code(command: Callable[[], object]) -> int:
+    try:
+        command()
+    except SystemExit as leaving:
+        return leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
+    return 0
+
+
+def _fail(line: str, code: int) -> int:
+    with contextlib.suppress(OSError):  # stderr may be gone as well: the exit code has to do then
+        typer.echo(line, err=True)
+    return code
+
+
+def _told(error: OSError) -> str:
+    what = error.strerror or str(error) or type(error).__name__
+    where = f"{error.filename}: " if error.filename else ""
+    advice = {
+        errno.ENOSPC: _NO_ROOM,
+        errno.EDQUOT: _NO_ROOM,
+        errno.EROFS: "Make it writable, or name another home with SYGEN_HOME.",
+        errno.EACCES: "Check who may read and write it, or name another home with SYGEN_HOME.",
+        errno.ENOTDIR: "Something else is where a folder should be: move it away, or name another home with SYGEN_HOME.",
+        errno.EISDIR: "A folder is where a file should be: move it away, or name another home with SYGEN_HOME.",
+        errno.EMFILE: "Allow more open files (`ulimit -n`), then try again.",
+    }.get(error.errno or 0, "`sygen doctor` looks for what is wrong here.")
+    return f"{where}{what}. {advice}"
+
+
+def _where(error: Exception) -> str:
+    """What happened and where, in one line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if f"{os.sep}sygen_bot{os.sep}" in frame.filename] or frames
+    place = f" ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else ""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}{place}"
+
+
+def _forget_stdout() -> None:
+    """Nothing more can be written there: do not let the interpreter try, and complain, when it ends."""
+    with contextlib.suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.close(nowhere)

@@ -106,6 +106,8 @@ class Gateway:
 
         Leaving the loop early does not stop the agent; `abort` does. Raises MessageRefused, TurnFailed or ConnectionLost.
         """
+        if text.strip().lower() == "/stop":
+            raise MessageRefused("invalid", "Stopping is no question: it has no answer. Use abort().")
         turn = _PendingTurn(uuid.uuid4().hex)
         wire = await self._connected()
         self._turns.append(turn)

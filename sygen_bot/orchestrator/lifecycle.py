@@ -21,7 +21,7 @@ from sygen_bot.api.server import ApiServer
 from sygen_bot.config import Settings
 from sygen_bot.errors import SetupError
 from sygen_bot.identity import load_identity
-from sygen_bot.instance import port_holder
+from sygen_bot.instance import bind
 from sygen_bot.orchestrator.core import AgentProfile, Orchestrator
 from sygen_bot.orchestrator.providers import build_providers
 from sygen_bot.paths import Paths
@@ -188,25 +188,6 @@ async def start_api_server(
     )
     await server.start()
     return server
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises SetupError, naming the process that holds a busy port."""
-    # Not `create_server`: asyncio turns Nagle's algorithm off only on sockets that say they are TCP, and so do their children.
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(1024)
-    except OSError as error:
-        listener.close()
-        holder = port_holder(port)
-        who = f": {holder} listens there" if holder else f": {error.strerror}"
-        raise SetupError(
-            f"Cannot listen on {host}:{port}{who}", "Stop it, or choose another port with --port."
-        ) from error
-    return listener
 
 
 def _agent(settings: Settings, paths: Paths) -> AgentProfile:

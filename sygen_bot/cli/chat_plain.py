@@ -1,0 +1,92 @@
+"""The conversation on a terminal that cannot move its cursor, and in pipes: lines in, text out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+from sygen_bot.cli.printing import AnswerPrinter
+from sygen_bot.cli.terminal import clean
+
+if TYPE_CHECKING:
+    from sygen_bot.client import AnswerEvent
+
+_CHUNK: Final = 64 * 1024
+
+
+class PlainScreen:
+    """Reads lines from stdin. Answers go to stdout, the rest to stderr."""
+
+    def __init__(self) -> None:
+        self._lines = LineReader(sys.stdin.fileno())
+        self._printer = AnswerPrinter()
+
+    async def read(self) -> str | None:
+        if sys.stdin.isatty():
+            sys.stdout.write("> ")
+            sys.stdout.flush()
+        return await self._lines.read()
+
+    def begin(self) -> None:
+        self._printer = AnswerPrinter()
+
+    def show(self, event: AnswerEvent) -> None:
+        self._printer.show(event)
+
+    def end(self) -> None:
+        self._printer.end()
+
+    def note(self, sentence: str, *, is_error: bool = False) -> None:  # noqa: ARG002 - looks the same here
+        self._printer.end()
+        self._printer.explain(clean(sentence))
+
+    def leave(self) -> None:
+        self._lines.close()
+
+
+class LineReader:
+    """Lines from a file descriptor, without a thread that could not be stopped."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._buffer = b""
+        self._at_end = False
+        self._changed = asyncio.Event()
+
+    async def read(self) -> str | None:
+        """The next line without its end; None if there is no more."""
+        while b"\n" not in self._buffer and not self._at_end:
+            await self._readable()
+        if not self._buffer:
+            return None
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return line.decode("utf-8", "replace").removesuffix("\r")
+
+    def close(self) -> None:
+        """There is no more."""
+        self._at_end, self._buffer = True, b""
+        self._changed.set()
+
+    async def _readable(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            loop.add_reader(self._descriptor, self._take)
+        except OSError:  # a file: it never blocks
+            self._take()
+            return
+        try:
+            self._changed.clear()
+            await self._changed.wait()
+        finally:
+            loop.remove_reader(self._descriptor)
+
+    def _take(self) -> None:
+        try:
+            chunk = os.read(self._descriptor, _CHUNK)
+        except OSError:
+            chunk = b""
+        self._buffer += chunk
+        self._at_end = self._at_end or not chunk
+        self._changed.set()

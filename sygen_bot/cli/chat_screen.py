@@ -1,0 +1,164 @@
+"""The conversation on a real terminal: a line to type in, answers that grow as Markdown, a status line."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import termios
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from prompt_toolkit.application import run_in_terminal
+from rich.console import Console
+from rich.text import Text
+
+from sygen_bot import __version__
+from sygen_bot.cli.chat_answer import AnswerView
+from sygen_bot.cli.chat_prompt import make_prompt
+from sygen_bot.cli.printing import REASONS
+from sygen_bot.cli.terminal import clean
+from sygen_bot.events import Result, SystemStatus, TextDelta, ToolActivity
+
+if TYPE_CHECKING:
+    from sygen_bot.client import AnswerEvent, ConnectionState, Gateway
+
+_FRAME_S: Final = 0.08
+
+
+class RichScreen:
+    """Created on a running event loop."""
+
+    def __init__(self, *, gateway: Gateway, url: str, state: Callable[[], ConnectionState]) -> None:
+        self._gateway = gateway
+        self._url = url
+        self._state = state
+        self._console = Console(force_terminal=True, highlight=False)
+        self._prompt = make_prompt(gateway, status=self._status)
+        self._view: AnswerView | None = None
+        self._drawing: asyncio.Task[None] | None = None
+        self._quiet: _Quiet = _Quiet()
+        self._notes: deque[Text] = deque()
+        self._model_may_differ = False
+        self._is_leaving = False
+        self._welcome()
+
+    async def read(self) -> str | None:
+        if self._is_leaving:
+            return None
+        try:
+            text: str = await self._prompt.prompt_async()
+        except (EOFError, KeyboardInterrupt):
+            return None
+        finally:
+            self._print_notes()
+        self._model_may_differ |= text.split()[:1] == ["/model"] and len(text.split()) > 1
+        return None if self._is_leaving else text
+
+    def begin(self) -> None:
+        self._quiet.start()
+        self._view = AnswerView(self._console, waiting_for=self._waiting_for)
+        self._drawing = asyncio.create_task(self._draw(self._view))
+
+    def show(self, event: AnswerEvent) -> None:
+        view = self._view
+        if view is None:
+            return
+        match event:
+            case TextDelta(text):
+                view.add_text(text)
+            case ToolActivity(name, phase="start"):
+                view.add_line(f"· {name}", "dim")
+            case SystemStatus(label):
+                view.set_label(label)
+            case Result():
+                if event.stream_fallback:
+                    view.add_text(event.text)
+                if event.aborted:
+                    view.add_line(REASONS.get(event.reason or "", "The turn was aborted."), "yellow")
+            case _:
+                pass
+
+    def end(self) -> None:
+        if self._drawing is not None:
+            self._drawing.cancel()
+        if self._view is not None:
+            self._view.close()
+        self._view = self._drawing = None
+        self._quiet.stop()
+
+    def note(self, sentence: str, *, is_error: bool = False) -> None:
+        style = "red" if is_error else "dim"
+        if self._view is not None:
+            self._view.add_line(sentence, style)
+            return
+        self._notes.append(Text(clean(sentence), style=style))
+        if self._prompt.app.is_running:
+            run_in_terminal(self._print_notes)
+            self._prompt.app.invalidate()
+        else:
+            self._print_notes()
+
+    def leave(self) -> None:
+        self._is_leaving = True
+        if self._prompt.app.is_running:
+            self._prompt.app.exit(exception=EOFError())
+
+    def _print_notes(self) -> None:
+        """Print what came while the prompt was there: above it, or when it has gone."""
+        while self._notes:
+            self._console.print(self._notes.popleft())
+
+    async def _draw(self, view: AnswerView) -> None:
+        while True:
+            view.refresh()
+            await asyncio.sleep(_FRAME_S)
+
+    def _waiting_for(self) -> str:
+        return "working" if self._state() == "connected" else "waiting for the gateway"
+
+    def _status(self) -> str:
+        hello = self._gateway.hello
+        session = f"chat {hello.chat_id}" + ("" if hello.channel_id is None else f", channel {hello.channel_id}")
+        state = {"connected": "connected", "reconnecting": "reconnecting ..."}.get(self._state(), "not connected")
+        return f"{self._target()} · {session} · {state}"
+
+    def _target(self) -> str:
+        if self._model_may_differ:
+            return "/model tells who answers"
+        provider, model = self._gateway.hello.active_provider, self._gateway.hello.active_model
+        if provider is None:
+            return "nobody can answer: sygen doctor tells why"
+        return provider if model in (None, provider) else f"{provider}/{model}"
+
+    def _welcome(self) -> None:
+        self._console.print(
+            Text(f"Sygen {__version__}", style="bold").append(f" · {self._target()} · {self._url}", style="dim")
+        )
+        self._console.print(
+            Text("/help lists commands · Alt-Enter: new line · Ctrl-C stops a turn · Ctrl-D leaves", style="dim")
+        )
+        self._console.print()
+
+
+class _Quiet:
+    """Keeps what is typed during an answer from being echoed into it. It is not lost: the next prompt gets it."""
+
+    def __init__(self) -> None:
+        self._before: list[int | list[bytes | int]] | None = None
+
+    def start(self) -> None:
+        descriptor = sys.stdin.fileno()
+        try:
+            self._before = termios.tcgetattr(descriptor)
+            silent = termios.tcgetattr(descriptor)
+            silent[0] &= ~termios.ICRNL
+            silent[3] &= ~(termios.ECHO | termios.ICANON)  # as the prompt has it, but that Ctrl-C is a signal
+            termios.tcsetattr(descriptor, termios.TCSANOW, silent)
+        except termios.error:
+            self._before = None
+
+    def stop(self) -> None:
+        if self._before is not None:
+            termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, self._before)
+            self._before = None

@@ -1,0 +1,164 @@
+"""A conversation: what a person says goes to the gateway, what comes back is shown, until one of them leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Final, Protocol
+
+import typer
+
+from sygen_bot.cli.connection import NO_CONNECTION, Endpoint, with_advice
+from sygen_bot.cli.interrupts import on_interrupt
+from sygen_bot.cli.terminal import is_smart
+from sygen_bot.client import ClientError, ConnectionLost, Gateway, MessageRefused, connect
+
+if TYPE_CHECKING:
+    from sygen_bot.client import AnswerEvent, ConnectionState
+
+QUIT: Final = ("/quit", "/exit")
+
+
+async def converse(endpoint: Endpoint, chat_id: int | None, channel_id: int | None) -> int:
+    """Talk until somebody leaves. Returns the exit code."""
+    conversation = Conversation()
+    try:
+        async with connect(
+            endpoint.url,
+            endpoint.token,
+            chat_id,
+            channel_id,
+            server_key=endpoint.server_key,
+            ssl_context=endpoint.ssl_context,
+            on_state=conversation.state_changed,
+        ) as gateway:
+            return await conversation.run(gateway, _screen(gateway, endpoint, conversation), endpoint)
+    except ClientError as error:
+        typer.echo(with_advice(error, endpoint), err=True)
+        return NO_CONNECTION
+
+
+class Screen(Protocol):
+    """Where a conversation is read and shown."""
+
+    async def read(self) -> str | None:
+        """What the person says next; None if they leave."""
+        ...
+
+    def begin(self) -> None:
+        """A turn begins."""
+        ...
+
+    def show(self, event: AnswerEvent) -> None: ...
+
+    def end(self) -> None:
+        """The turn is over, whether or not it had a result."""
+        ...
+
+    def note(self, sentence: str, *, is_error: bool = False) -> None:
+        """Say something that is no part of an answer, also while `read` waits."""
+        ...
+
+    def leave(self) -> None:
+        """Make `read` return None."""
+        ...
+
+
+class Conversation:
+    """Passes what a person says to the gateway and shows what comes back, until one of them leaves."""
+
+    def __init__(self) -> None:
+        self.state: ConnectionState = "connected"
+        self._screen: Screen | None = None
+        self._is_leaving = False
+        self._over: ClientError | None = None
+        self._aborting: asyncio.Task[None] | None = None
+
+    def state_changed(self, state: ConnectionState) -> None:
+        was, self.state = self.state, state
+        if self._screen is None or state == was:
+            return
+        if state == "reconnecting":
+            self._screen.note("The connection is gone. Trying to get it back ...")
+        elif state == "connected":
+            self._screen.note("Connected again.")
+
+    async def run(self, gateway: Gateway, screen: Screen, endpoint: Endpoint) -> int:
+        """The exit code."""
+        self._screen = screen
+        following = asyncio.create_task(self._follow(gateway, screen))
+        try:
+            while not self._is_leaving and self._over is None:
+                text = await screen.read()
+                if text is None or text.strip().lower() in QUIT:
+                    break
+                if text.strip():
+                    await self._turn(gateway, screen, text)
+        finally:
+            self._screen = None
+            following.cancel()
+        if self._over is not None:
+            screen.note(with_advice(self._over, endpoint), is_error=True)
+            return NO_CONNECTION
+        return 0
+
+    async def _follow(self, gateway: Gateway, screen: Screen) -> None:
+        """Show notifications, and notice the end of the connection for good."""
+        try:
+            async for notification in gateway.notifications():
+                title, body = notification.fields.get("title"), notification.fields.get("body")
+                screen.note(" - ".join(str(part) for part in (title, body) if part) or "A notification came.")
+        except ClientError as error:
+            self._over = error
+            screen.leave()
+
+    async def _turn(self, gateway: Gateway, screen: Screen, text: str) -> None:
+        answering = asyncio.create_task(self._answer(gateway, screen, text))
+
+        def interrupted(number: int) -> None:
+            if self._aborting is not None or number == signal.SIGTERM:
+                self._is_leaving = True
+                answering.cancel()
+            elif self.state != "connected":
+                answering.cancel()
+            else:
+                self._aborting = asyncio.create_task(self._abort(gateway))
+
+        screen.begin()
+        try:
+            with on_interrupt(interrupted):
+                await asyncio.wait([answering])
+        finally:
+            screen.end()
+            self._aborting = None
+            answering.cancel()
+        if not answering.cancelled() and (error := answering.exception()) is not None:
+            raise error
+
+    async def _answer(self, gateway: Gateway, screen: Screen, text: str) -> None:
+        try:
+            if text.strip().lower() == "/stop":  # no turn: nothing but the number of stopped ones answers it
+                stopped = await gateway.abort()
+                screen.note("1 turn was stopped." if stopped == 1 else f"{stopped} turns were stopped.")
+                return
+            async with aclosing(gateway.ask(text)) as events:
+                async for event in events:
+                    screen.show(event)
+        except (MessageRefused, ConnectionLost) as error:
+            screen.note(str(error), is_error=True)
+
+    async def _abort(self, gateway: Gateway) -> None:
+        with suppress(ClientError):  # then the turn ends with the connection
+            await gateway.abort(channel_only=True)
+
+
+def _screen(gateway: Gateway, endpoint: Endpoint, conversation: Conversation) -> Screen:
+    if is_smart(sys.stdin) and is_smart(sys.stdout):
+        from sygen_bot.cli.chat_screen import RichScreen
+
+        return RichScreen(gateway=gateway, url=endpoint.url, state=lambda: conversation.state)
+    from sygen_bot.cli.chat_plain import PlainScreen
+
+    return PlainScreen()

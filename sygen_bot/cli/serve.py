@@ -1,0 +1,57 @@
+"""`sygen serve`: runs the gateway until it is told to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+EPILOG: Final = (
+    "Prints one line, `listening on URL`, when it accepts connections. SIGTERM or Ctrl-C stops it: turns that run get "
+    "api.drain_s seconds to end; a second one stops it at once. SIGHUP makes it read its token again. "
+    "Exit codes: 0 stopped; 1 it could not run; 2 the configuration is wrong, one line on stderr for each problem."
+)
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Bind address (config: api.host).")] = None,
+    port: Annotated[
+        int | None, typer.Option(metavar="PORT", help="Port (config: api.port); 0 takes a free one.")
+    ] = None,
+    provider: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who answers; `sygen doctor` lists who can.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="Which of its models.")] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Serve HTTPS with this certificate (PEM, with its chain).")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="The key of the certificate (PEM).")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+) -> None:
+    """Run the gateway."""
+    import asyncio
+
+    import uvloop
+
+    from sygen_bot.cli.logs import configure_logs
+    from sygen_bot.cli.serving import serve_until_stopped
+
+    configure_logs(verbose=verbose)
+    given = {
+        "api.host": host,
+        "api.port": port,
+        "provider": provider,
+        "model": model,
+        "api.tls_cert": tls_cert,
+        "api.tls_key": tls_key,
+    }
+    overrides: dict[str, object] = {key: value for key, value in given.items() if value is not None}
+    gc.disable()  # until the gateway is up: nothing made by then is thrown away, and looking for it takes time
+    try:
+        with contextlib.suppress(asyncio.CancelledError), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve_until_stopped(overrides))  # cancelled: the second signal
+    finally:
+        gc.enable()

@@ -1,0 +1,53 @@
+"""What `sygen serve` says on a terminal when the gateway is there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import typer
+
+from sygen_bot.cli.terminal import command_line
+
+if TYPE_CHECKING:
+    from sygen_bot.config import Settings
+    from sygen_bot.orchestrator.lifecycle import Gateway
+    from sygen_bot.providers.registry import ProviderRegistry
+
+
+def who_answers(registry: ProviderRegistry, settings: Settings) -> tuple[str | None, list[str]]:
+    """Who answers, as people call it; or None, and why nobody does and what to do about it."""
+    named = settings.agent.provider or settings.provider
+    chosen = named or registry.best()
+    if chosen is not None and registry.check_of(chosen).available:
+        models = registry.check_of(chosen).models
+        model = settings.agent.model or settings.model or (models[0] if models else None)
+        name = registry.all()[chosen].info.name
+        return f"{name} ({chosen}/{model})" if model and model != chosen else f"{name} ({chosen})", []
+    candidates = [named] if named else list(registry.all())
+    reasons = [
+        f"{registry.all()[provider].info.name}: {check.reason} {check.remedy}".strip()
+        for provider in candidates
+        if (check := registry.check_of(provider))
+    ]
+    return None, reasons or ["No provider is installed. `sygen doctor` tells what there could be."]
+
+
+def print_welcome(gateway: Gateway, *, answers: str | None, advice: Sequence[str], warnings: Sequence[str]) -> None:
+    """The token, the key and what to type next. Only for a terminal: it shows the token."""
+    lines = [
+        "",
+        f"  answers   {typer.style(answers, bold=True)}"
+        if answers
+        else f"  answers   {typer.style('nobody can yet', fg='yellow', bold=True)}",
+        *(f"            {line}" for line in advice),
+        f"  token     {gateway.token}",
+        f"  identity  {gateway.server_key}",
+        "",
+        "  In another terminal:",
+        *(f"    {typer.style(command_line(*words), fg='cyan')}" for words in (("chat",), ("ask", "hello"))),
+    ]
+    lines += ["", typer.style("  Ctrl-C stops the gateway.", dim=True), ""]
+    for text in warnings:
+        typer.echo(f"{typer.style('warning:', fg='yellow')} {text}", err=True)
+    typer.echo("\n".join(lines))

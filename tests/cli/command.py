@@ -1,0 +1,167 @@
+"""Runs the real `sygen` command in processes of its own: with pipes, and on a pseudo-terminal."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+COMMAND = (sys.executable, "-m", "sygen_bot")
+LIMIT_S = 20.0
+_CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[=>]|\x1b\][^\x07]*\x07")
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """The whole environment of the command: nothing of ours gets in."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home.parent),
+        "LANG": "C.UTF-8",
+        "TERM": "xterm",
+        "SYGEN_HOME": str(home),
+        **more,
+    }
+
+
+def run(home: Path, *arguments: str, given: str | None = None, **more: str) -> subprocess.CompletedProcess[str]:
+    """`sygen ARGUMENTS` to its end. Whatever it is told to do, it never shows a traceback."""
+    ended = subprocess.run(
+        [*COMMAND, *arguments],
+        env=environment(home, **more),
+        input="" if given is None else given,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+    assert "Traceback" not in ended.stdout + ended.stderr
+    return ended
+
+
+def run_each(home: Path, commands: Sequence[Sequence[str]]) -> list[subprocess.CompletedProcess[str]]:
+    """Commands that do not depend on each other, two at a time."""
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda command: run(home, *command), commands))
+
+
+class Running:
+    """`sygen ARGUMENTS` with pipes, while it runs."""
+
+    def __init__(self, home: Path, *arguments: str, stdin: Path = Path(os.devnull), **more: str) -> None:
+        with stdin.open("rb") as given:
+            self.process = subprocess.Popen(
+                [*COMMAND, *arguments],
+                env=environment(home, **more),
+                stdin=given,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def read_until(self, wanted: str) -> str:
+        """What comes on stdout until `wanted` has come."""
+        assert self.process.stdout is not None
+        seen = b""
+        while wanted.encode() not in seen:
+            ready, _, _ = select.select([self.process.stdout], [], [], LIMIT_S)
+            chunk = os.read(self.process.stdout.fileno(), 65536) if ready else b""
+            assert chunk, f"{wanted!r} did not come, but {seen!r}"
+            seen += chunk
+        return seen.decode()
+
+    def end(self, number: int | None = None) -> tuple[int, str, str]:
+        """Send a signal, or none, and wait. Returns the exit code and the rest of stdout and stderr."""
+        if number is not None:
+            self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=LIMIT_S)
+        return self.process.returncode, out.decode(), err.decode()
+
+    def __exit__(self, *_exc: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+
+@contextmanager
+def serving(home: Path, *arguments: str, **more: str) -> Iterator[tuple[Running, str]]:
+    """A gateway with the scripted provider, and its URL."""
+    command = ("serve", "--host", "127.0.0.1", "--port", "0", "--provider", "scripted", *arguments)
+    with Running(home, *command, stdin=Path(os.devnull), **more) as gateway:
+        line = gateway.read_until("\n")
+        yield gateway, line.removeprefix("listening on ").strip()
+
+
+class Terminal:
+    """`sygen ARGUMENTS` on a pseudo-terminal."""
+
+    def __init__(self, home: Path, *arguments: str, **more: str) -> None:
+        self._master, slave = pty.openpty()
+        self.process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            env=environment(home, COLUMNS="100", LINES="40", **more),
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+            preexec_fn=_take_terminal,
+        )
+        os.close(slave)
+        self.seen = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def send(self, keys: str) -> None:
+        os.write(self._master, keys.encode())
+
+    def expect(self, wanted: str) -> str:
+        """Wait until `wanted` is shown after what was expected before. Returns what was shown until then."""
+        deadline = time.monotonic() + LIMIT_S
+        while wanted not in self.seen:
+            assert self._read(deadline), f"{wanted!r} was not shown, but {self.seen!r}"
+        before, _, self.seen = self.seen.partition(wanted)
+        return before
+
+    def end(self) -> int:
+        """Wait until the command has ended, reading on. Returns its exit code."""
+        deadline = time.monotonic() + LIMIT_S
+        while self._read(deadline):
+            pass
+        assert "Traceback" not in self.seen
+        return self.process.wait(LIMIT_S)
+
+    def _read(self, deadline: float) -> bool:
+        ready, _, _ = select.select([self._master], [], [], max(deadline - time.monotonic(), 0))
+        try:
+            chunk = os.read(self._master, 65536) if ready else b""
+        except OSError:  # the other end is closed
+            chunk = b""
+        if b"\x1b[6n" in chunk:  # where is the cursor?
+            os.write(self._master, b"\x1b[1;1R")
+        self.seen += _CONTROLS.sub("", chunk.decode("utf-8", "replace"))
+        return bool(chunk)
+
+    def __exit__(self, *_exc: object) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        os.close(self._master)
+
+
+def _take_terminal() -> None:
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
