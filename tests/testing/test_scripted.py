@@ -215,7 +215,7 @@ async def test_children_run_during_the_turn_and_end_with_it(
                 if event.data == "\nnow":
                     # A program that has just begun shows no environment for a moment.
                     async with asyncio.timeout(5):
-                        while len(during := survivors(MARKER_VARIABLE, marker)) < 3:
+                        while len(during := survivors(MARKER_VARIABLE, marker)) < 3:  # noqa: ASYNC110 - nothing tells
                             await asyncio.sleep(0.01)
     pids = re.fullmatch(r"child (\d+) grandchild (\d+)\s+now", said)
     assert pids is not None
@@ -241,7 +241,7 @@ async def test_stopping_in_the_middle_ends_the_children(
     task = asyncio.create_task(listen())
     async with asyncio.timeout(20):
         await speaking.wait()
-        while len(survivors(MARKER_VARIABLE, marker)) < 3:  # guard, child and grandchild
+        while len(survivors(MARKER_VARIABLE, marker)) < 3:  # noqa: ASYNC110 - guard, child and grandchild; nothing tells
             await asyncio.sleep(0.01)
         start = time.monotonic()
         if how == "cancel":
