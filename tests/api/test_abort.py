@@ -257,6 +257,14 @@ def identity_of(pid: int) -> tuple[bytes, str] | None:
         return None
 
 
+async def program_of(pid: int, argument: bytes) -> tuple[bytes, str]:
+    """The identity of a process, once its program shows its arguments: right after its start it has none for a moment."""
+    async with asyncio.timeout(REAP_S):
+        while (found := identity_of(pid)) is None or argument not in found[0]:
+            await asyncio.sleep(0.01)
+    return found
+
+
 @pytest.mark.parametrize("instruction", ["SPAWN", "SPAWN_DETACHED"])
 async def test_kill_9_of_the_gateway_leaves_no_process_of_an_agent(tmp_path: Path, instruction: str) -> None:
     async with served(tmp_path) as (process, at, token), client(at, token=token) as peer:
@@ -265,8 +273,7 @@ async def test_kill_9_of_the_gateway_leaves_no_process_of_an_agent(tmp_path: Pat
         while "w0 " not in text:
             text += said(await peer.until("text_delta"))
         child, grandchild = (int(word) for word in re.findall(r"\d+", text.split("w0")[0]))
-        before = {pid: identity_of(pid) for pid in (child, grandchild)}
-        assert all(one is not None and b"321" in one[0] for one in before.values()), before
+        before = {pid: await program_of(pid, b"321") for pid in (child, grandchild)}
         process.send_signal(signal.SIGKILL)
         assert await process.wait() == -signal.SIGKILL
         deadline = time.monotonic() + REAP_S
