@@ -260,7 +260,7 @@ def identity_of(pid: int) -> tuple[bytes, str] | None:
 async def program_of(pid: int, argument: bytes) -> tuple[bytes, str]:
     """The identity of a process, once its program shows its arguments: right after its start it has none for a moment."""
     async with asyncio.timeout(REAP_S):
-        while (found := identity_of(pid)) is None or argument not in found[0]:
+        while (found := identity_of(pid)) is None or argument not in found[0]:  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.01)
     return found
 
