@@ -1,6 +1,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 BIN := .venv/bin
+# What makes .venv: another Python 3.11 or newer is taken with `make install PYTHON=python3.13`.
+PYTHON ?= python3
 UV_VERSION := 0.13.9
 # Who answers: the small local model always, Claude Code too where its command is there. `make run EXTRAS=local` for less.
 EXTRAS ?= local $(if $(shell command -v claude),claude)
@@ -9,12 +11,14 @@ help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 12
 
 run: .venv/.run-$(subst $() $(),-,$(strip $(EXTRAS))) ## install what is needed and start the gateway on 127.0.0.1:8741
-	@$(BIN)/sygen model install || echo "Going on without the local model."
+	@test -s "$${SYGEN_HOME:-$$HOME/.sygen}/models/smollm2-135m-instruct-q4_1.gguf" || $(BIN)/sygen model install || \
+		echo "Going on without the local model."
 	@exec $(BIN)/sygen serve --host 127.0.0.1
 
 install: .venv/.ready ## set up .venv for development, nothing else
+	@echo "Ready. Next: make run"
 
-check: install ## the fast checks: format, lint, types, import rules, and the tests that start no gateway
+check: .venv/.ready ## the fast checks: format, lint, types, import rules, and the quick tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -24,24 +28,25 @@ check: install ## the fast checks: format, lint, types, import rules, and the te
 test: system check ## everything: the checks and all tests, the real agents included
 	$(BIN)/pytest -n 2
 
-bench: install ## measure; writes benchmarks/results and docs/performance.md
+bench: .venv/.ready ## measure; writes benchmarks/results and docs/performance.md
 	$(BIN)/python -m benchmarks all
 	$(BIN)/python -m benchmarks report
 
 # What the tests need from the system: a command and the Debian package that has it.
-SYSTEM := openssl:openssl
+SYSTEM := openssl:openssl initdb:postgresql
 system:
-	@missing=(); for pair in $(SYSTEM); do command -v $${pair%%:*} >/dev/null || missing+=($${pair##*:}); done; \
+	@export PATH="$$PATH:$$(echo /usr/lib/postgresql/*/bin | tr ' ' ':')"; \
+	missing=(); for pair in $(SYSTEM); do command -v $${pair%%:*} >/dev/null || missing+=($${pair##*:}); done; \
 	if [ $${#missing[@]} -eq 0 ]; then exit 0; fi; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$${missing[@]}"; \
 	else echo "The tests need: $${missing[*]}. Install that, for example with: sudo apt-get install $${missing[*]}" >&2; exit 1; fi
 
 .venv/bin/uv:
-	@test -x $(BIN)/python || python3 -m venv .venv || \
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
 		{ rm -rf .venv; echo "Python 3.11 or newer with venv is needed, on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ rm -rf .venv; echo "Python 3.11 or newer is needed, this is $$(python3 --version)." >&2; exit 1; }
+		{ rm -rf .venv; echo "Python 3.11 or newer is needed, this is $$($(PYTHON) --version)." >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 .venv/.ready: pyproject.toml uv.lock | .venv/bin/uv
@@ -49,7 +54,7 @@ system:
 	@touch $@
 
 .venv/.run-%: pyproject.toml uv.lock | .venv/bin/uv
-	@echo "Installing Sygen ($(EXTRAS)) ..."
+	@echo "Installing Sygen ($(strip $(EXTRAS))) ..."
 	@$(BIN)/uv sync --frozen --quiet --inexact --no-dev $(addprefix --extra ,$(EXTRAS))
 	@touch $@
 

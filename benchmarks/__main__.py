@@ -14,7 +14,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table as Grid
 
-from benchmarks import abort, fairness, machine, report, startup
+from benchmarks import abort, fairness, history, machine, report, slow_reader, startup
 from benchmarks.stack import run as stack
 from benchmarks.tables import circumstances, tables
 
@@ -23,6 +23,8 @@ BENCHMARKS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "startup": startup.run,
     "abort": abort.run,
     "fairness": fairness.run,
+    "history": history.run,
+    "slow_reader": slow_reader.run,
 }
 
 

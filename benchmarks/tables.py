@@ -160,6 +160,58 @@ def _abort(result: Result) -> list[Table]:
     ]
 
 
+def _history(result: Result) -> list[Table]:
+    pages = Table(
+        ("page", "p50, ms", "p95", "max", "target for p95", ""),
+        [
+            (
+                kind,
+                *(f"{times[key]:.1f}" for key in ("p50", "p95", "max")),
+                str(result["page_target_ms"]),
+                _verdict(times["p95"], result["page_target_ms"]),
+            )
+            for kind, times in result["pages"].items()
+        ],
+    )
+    starts = Table(
+        ("start, with", "/health answers, s"),
+        [
+            (f"{result['messages']:,} messages", _range(result["health_s"]["full"])),
+            ("none", _range(result["health_s"]["empty"])),
+        ],
+    )
+    return [pages, starts]
+
+
+def _slow_reader(result: Result) -> list[Table]:
+    rows = result["rows"]
+    return [
+        Table(
+            ("its reader", "peak RSS, MiB", "before, MiB", "first delta elsewhere p50, ms", "p95", "max"),
+            [
+                (
+                    name,
+                    _range(row["peak_mib"]),
+                    _range(row["before_mib"]),
+                    *(f"{row['first_delta_ms'][key]:.1f}" for key in ("p50", "p95", "max")),
+                )
+                for name, row in rows.items()
+            ],
+        ),
+        Table(
+            ("", "MiB", "target", ""),
+            [
+                (
+                    "more with a reader that stopped",
+                    f"{result['difference_mib']:.1f}",
+                    str(result["target_mib"]),
+                    _verdict(result["difference_mib"], result["target_mib"]),
+                )
+            ],
+        ),
+    ]
+
+
 def _range(spread: dict[str, float]) -> str:
     return f"{spread['median']:.2f} ({spread['min']:.2f}-{spread['max']:.2f})"
 
@@ -173,4 +225,6 @@ _TABLES: dict[str, Callable[[Result], list[Table]]] = {
     "fairness": _fairness,
     "startup": _startup,
     "abort": _abort,
+    "history": _history,
+    "slow_reader": _slow_reader,
 }

@@ -11,12 +11,13 @@ import json
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from sygen_bot.errors import ConfigError, Problem, SetupError
@@ -26,8 +27,33 @@ from sygen_bot.session.key import MAX_ID
 CLIENT_VARIABLES: Final = frozenset({"SYGEN_HOME", "SYGEN_URL", "SYGEN_TOKEN", "SYGEN_SERVER"})
 MASK: Final = "********"
 
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-ChatId = Annotated[int, Field(ge=1, le=MAX_ID)]
+_WHOLE_NUMBER: Final = "a whole number"
+_NUMBER: Final = "a number"
+_ALLOWED: Final = {
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float", "int_parsing_size"), _WHOLE_NUMBER),
+    **dict.fromkeys(("float_type", "float_parsing", "finite_number", "no_number"), _NUMBER),
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    **dict.fromkeys(("string_type", "string_sub_type", "string_unicode"), "text"),
+    **dict.fromkeys(("model_type", "model_attributes_type", "dict_type", "mapping_type"), "an object"),
+    **dict.fromkeys(("tuple_type", "list_type"), "a list"),
+    "path_type": "a path",
+    "string_too_short": "text that is not empty",
+    "too_short": "at least one entry",
+}
+"""What is allowed, in our words, by the library's name for what is wrong."""
+
+
+def _is_number(value: object) -> object:
+    """For the library `true` is 1; in a configuration it is a mistake."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("no_number", _NUMBER)
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_is_number)]
+Number = Annotated[float, BeforeValidator(_is_number)]
+Seconds = Annotated[Number, Field(gt=0, le=86_400)]
+ChatId = Annotated[Whole, Field(ge=1, le=MAX_ID)]
 
 
 class _Section(BaseModel):
@@ -39,28 +65,29 @@ class ApiSettings(_Section):
 
     enabled: bool = False
     host: str = Field("0.0.0.0", min_length=1)  # noqa: S104 - the documented default; a warning is given
-    port: int = Field(8741, ge=0, le=65_535)
+    port: Whole = Field(8741, ge=0, le=65_535)
     token: SecretStr = SecretStr("")
-    chat_id: int = Field(0, ge=0, le=MAX_ID)
+    chat_id: Whole = Field(0, ge=0, le=MAX_ID)
     allow_public: bool = False
     tls_cert: Path | None = None
     tls_key: Path | None = None
     public_url: str | None = None
     require_sealed: bool = False
-    max_frame_bytes: int = Field(1024 * 1024, ge=64 * 1024, le=16 * 1024 * 1024)
+    max_frame_bytes: Whole = Field(1024 * 1024, ge=64 * 1024, le=16 * 1024 * 1024)
     send_timeout_s: Seconds = 20.0
-    drain_s: float = Field(10.0, ge=0, le=3600)
+    drain_s: Number = Field(10.0, ge=0, le=3600)
     auth_timeout_s: Seconds = 10.0
-    max_connections: int = Field(10_000, ge=1)
-    max_unauthenticated: int = Field(256, ge=1)
-    max_unauthenticated_per_address: int = Field(64, ge=1)
+    max_connections: Whole = Field(10_000, ge=1)
+    max_unauthenticated: Whole = Field(256, ge=1)
+    max_unauthenticated_per_address: Whole = Field(64, ge=1)
     allowed_origins: tuple[str, ...] = ()
-    queue_limit: int = Field(32, ge=1, le=10_000)
+    queue_limit: Whole = Field(32, ge=1, le=10_000)
 
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Self:
         if (self.tls_cert is None) != (self.tls_key is None):
-            raise ValueError("tls_cert and tls_key are given together, or neither")
+            missing = "tls_cert" if self.tls_cert is None else "tls_key"
+            raise PydanticCustomError("half_a_pair", "half of a pair", {"missing": missing})
         return self
 
 
@@ -87,9 +114,23 @@ class ProviderSettings(_Section):
 
 
 class SessionSettings(_Section):
-    """Bounds of a conversation. `max_answer_bytes`: an answer's size as a JSON string."""
+    """Bounds of a conversation. `max_answer_bytes`: an answer's size as a JSON string.
 
-    max_answer_bytes: int = Field(8 * 1024 * 1024, ge=1024, le=10 * 1024 * 1024)
+    An agent's context begins anew after `idle_timeout_minutes`, after `max_messages`, and every day at `daily_reset_hour`, each if
+    it is set. After a crash, messages younger than `requeue_max_age_s` are run.
+    """
+
+    idle_timeout_minutes: Number | None = Field(None, gt=0)
+    max_messages: Whole | None = Field(None, ge=1)
+    daily_reset_hour: Whole | None = Field(None, ge=0, le=23)
+    max_answer_bytes: Whole = Field(8 * 1024 * 1024, ge=1024, le=10 * 1024 * 1024)
+    requeue_max_age_s: Number = Field(900.0, ge=0)
+
+
+class StorageSettings(_Section):
+    """`url`: an SQLAlchemy URL with an async driver; none means a SQLite file in the home."""
+
+    url: str | None = None
 
 
 class Settings(BaseSettings):
@@ -107,6 +148,7 @@ class Settings(BaseSettings):
     model: str | None = None
     providers: dict[str, ProviderSettings] = {}
     session: SessionSettings = SessionSettings()
+    storage: StorageSettings = StorageSettings()
 
     @property
     def default_chat_id(self) -> int:
@@ -114,9 +156,14 @@ class Settings(BaseSettings):
         return self.api.chat_id or (self.allowed_user_ids[0] if self.allowed_user_ids else 1)
 
     @property
-    def agent(self) -> AgentSettings:
+    def agent_name(self) -> str:
         """The agent that answers."""
-        return self.agents.get("main") or next(iter(self.agents.values()))
+        return "main" if "main" in self.agents else next(iter(self.agents))
+
+    @property
+    def agent(self) -> AgentSettings:
+        """Its profile."""
+        return self.agents[self.agent_name]
 
     @classmethod
     def settings_customise_sources(
@@ -142,13 +189,20 @@ def load_settings(paths: Paths, *, overrides: Mapping[str, object] | None = None
     return _check(_read(paths.config_file), overrides or {})
 
 
-def save_setting(paths: Paths, key: str, value: object) -> Settings:
-    """Set a dotted `key` in the file, if the whole is still valid then. Raises ConfigError, SetupError."""
+def save_setting(
+    paths: Paths, key: str, value: object, *, find_problems: Callable[[Settings], Sequence[Problem]] | None = None
+) -> Settings:
+    """Set a dotted `key` in the file, if the whole is still valid then. Raises ConfigError, SetupError.
+
+    `find_problems` knows what else would be wrong.
+    """
     paths.prepare()
     with _exclusive(paths):
         data = _read(paths.config_file) if paths.config_file.exists() else {}
         changed = _merged(data, _nested(key, value))
         settings = _check(changed, {})
+        if find_problems is not None and (problems := find_problems(settings)):
+            raise ConfigError(*problems)
         _write(paths, changed)
     return settings
 
@@ -197,7 +251,7 @@ def _store_token(paths: Paths) -> str:
 
 def _check(data: Mapping[str, Any], overrides: Mapping[str, object]) -> Settings:
     unknown = [
-        Problem(name, "a variable of this name", "SYGEN_" + "|".join(field.upper() for field in Settings.model_fields))
+        _unknown_variable(name)
         for name in os.environ
         if name.startswith("SYGEN_")
         and name not in CLIENT_VARIABLES
@@ -207,8 +261,8 @@ def _check(data: Mapping[str, Any], overrides: Mapping[str, object]) -> Settings
         raise ConfigError(*unknown)
     try:
         environment = EnvSettingsSource(Settings)()
-    except ValueError as error:  # a variable that should hold JSON does not
-        raise ConfigError(Problem("SYGEN_*", str(error), "JSON for lists and objects")) from error
+    except ValueError as error:
+        raise ConfigError(*_no_json()) from error
     merged = _merged(data, environment)
     for key, value in overrides.items():
         merged = _merged(merged, _nested(key, value))
@@ -224,14 +278,36 @@ def _problem(error: Any) -> Problem:
     key = ".".join(map(str, error["loc"])) or "(the whole)"
     if error["type"] == "extra_forbidden":
         return _unknown_key(key)
+    if error["type"] == "half_a_pair":
+        missing = error["ctx"]["missing"]
+        allowed = "a file: api.tls_cert and api.tls_key are given together, or neither"
+        return Problem(f"{key}.{missing}", "nothing", allowed)
     secret = "token" in key or ".env." in f"{key}."
     found = MASK if secret else _shown(error["input"])
-    return Problem(key, found, error["msg"].removeprefix("Value error, ").removeprefix("Input should be "))
+    return Problem(key, found, _ALLOWED.get(error["type"]) or error["msg"].removeprefix("Input should be "))
 
 
 def _unknown_key(key: str) -> Problem:
     near = difflib.get_close_matches(key, setting_keys(), n=1)
     return Problem(key, "an unknown key", f"keys such as {near[0]}" if near else ", ".join(setting_keys()))
+
+
+def _unknown_variable(name: str) -> Problem:
+    variables = ["SYGEN_" + key.upper().replace(".", "__") for key in setting_keys()]
+    near = difflib.get_close_matches(name, variables, n=1) or ["SYGEN_API__PORT"]
+    return Problem(name, "a variable of this name", f"SYGEN_ and a key, with `__` for the dot: {near[0]}")
+
+
+def _no_json() -> Iterator[Problem]:
+    """The variables that should hold JSON and do not: the library names only the outermost key."""
+    for name, value in os.environ.items():
+        if name.startswith("SYGEN_"):
+            source = EnvSettingsSource(Settings)
+            source.env_vars = {name.lower(): value}
+            try:
+                source()
+            except ValueError:
+                yield Problem(name, "no JSON", "JSON, as for every list and object")
 
 
 def _shown(value: object) -> str:
@@ -243,15 +319,17 @@ def _shown(value: object) -> str:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        text = file.read_text("utf-8")
+        content = file.read_bytes()
         if file.stat().st_mode & 0o077:
             file.chmod(0o600)
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise SetupError(
-            f"The config {file} cannot be read: {error}", "Repair it, or move it away to start with defaults."
+            f"The config {file} cannot be read: {error.strerror}", "Repair it, or move it away to start with defaults."
         ) from error
     try:
-        data = json.loads(text)
+        data = json.loads(content.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise ConfigError(Problem(str(file), "bytes that are not UTF-8", "JSON in UTF-8")) from error
     except (ValueError, RecursionError) as error:
         raise ConfigError(Problem(str(file), str(error), "JSON")) from error
     if not isinstance(data, dict):

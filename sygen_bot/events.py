@@ -32,7 +32,10 @@ class SystemStatus(msgspec.Struct, frozen=True, gc=False):
 
 
 class ToolActivity(msgspec.Struct, frozen=True):
-    """The agent uses a tool. `start` and `end` share `tool_id`; `output`, `is_error` and `duration_ms` belong to the end."""
+    """The agent uses a tool. `start` and `end` share `tool_id`; `output`, `is_error` and `duration_ms` belong to the end.
+
+    `truncated`: the input or output was longer than what is kept of it.
+    """
 
     name: str
     tool_id: str = ""
@@ -41,6 +44,7 @@ class ToolActivity(msgspec.Struct, frozen=True):
     output: str | None = None
     is_error: bool = False
     duration_ms: int | None = None
+    truncated: bool = False
 
 
 class Usage(msgspec.Struct, frozen=True, gc=False):
@@ -74,10 +78,11 @@ class FileRef(msgspec.Struct, frozen=True, gc=False):
 
 
 class UserMessage(msgspec.Struct, frozen=True, gc=False):
-    """A person's message as the log holds it. `created_at`: epoch seconds."""
+    """A person's message as the log holds it. `id`: the client's own name for it; `created_at`: epoch seconds."""
 
     text: str
     created_at: float
+    id: str | None = None
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -101,6 +106,24 @@ class Failed(msgspec.Struct, frozen=True, gc=False):
     message: str
 
 
+class SessionDeleted(msgspec.Struct, frozen=True, gc=False):
+    """The session is gone. Not part of the log: nothing follows."""
+
+
 ProviderEvent = TextDelta | ThinkingDelta | SystemStatus | ToolActivity | ContextSaved | Finished
-SessionEvent = TextDelta | ThinkingDelta | SystemStatus | ToolActivity | UserMessage | Result | Failed
+SessionEvent = TextDelta | ThinkingDelta | SystemStatus | ToolActivity | UserMessage | Result | Failed | SessionDeleted
 TurnEnd = Result | Failed
+TurnStatus = Literal["queued", "running", "done", "aborted", "interrupted", "failed"]
+
+
+def status_of(end: TurnEnd) -> TurnStatus:
+    """How a turn with this end is filed."""
+    match end:
+        case Failed():
+            return "failed"
+        case Result(aborted=True, reason="interrupted"):
+            return "interrupted"
+        case Result(aborted=True):
+            return "aborted"
+        case _:
+            return "done"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import socket
@@ -91,14 +92,23 @@ def bind(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(1024)
-    except OSError as error:
+    except (OSError, TypeError, ValueError) as error:  # the last two: what can be no address at all
         listener.close()
-        holder = port_holder(port)
-        who = f": {holder} listens there" if holder else f": {error.strerror}"
-        raise SetupError(
-            f"Cannot listen on {host}:{port}{who}", "Stop it, or choose another port with --port."
-        ) from error
+        raise _cannot_listen(host, port, error) from error
     return listener
+
+
+def _cannot_listen(host: str, port: int, error: Exception) -> SetupError:
+    number = error.errno if isinstance(error, OSError) else None
+    reason = (error.strerror if isinstance(error, OSError) else None) or "that is no address"
+    remedy = "Choose an address of this machine with --host."
+    if number == errno.EADDRINUSE:
+        holder = port_holder(port)
+        reason = f"{holder} listens there" if holder else reason
+        remedy = "Stop it, or choose another port with --port."
+    elif number == errno.EACCES:
+        remedy = "Choose a port above 1023 with --port."
+    return SetupError(f"Cannot listen on {f'[{host}]' if ':' in host else host}:{port}: {reason}", remedy)
 
 
 def port_holder(port: int) -> str | None:

@@ -19,7 +19,6 @@ PACKAGE = Path(sygen_bot.__path__[0])
 OWNERS = {
     "sqlalchemy": ("storage",),
     "alembic": ("storage",),
-    "aiosqlite": ("storage",),
     "fastapi": ("api",),
     "starlette": ("api",),
     "uvicorn": ("api",),

@@ -143,10 +143,33 @@ def test_each_wrong_value_is_one_line_with_key_and_value_and_what_is_allowed(pat
     assert "file_access: found \"everything\"; allowed: 'all', 'home' or 'workspace'" in lines
 
 
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ({"api": {"port": "high"}}, 'api.port: found "high"; allowed: a whole number'),
+        ({"api": {"port": 1.5}}, "api.port: found 1.5; allowed: a whole number"),
+        ({"api": {"port": True}}, "api.port: found true; allowed: a number"),
+        ({"api": {"drain_s": "soon"}}, 'api.drain_s: found "soon"; allowed: a number'),
+        ({"api": {"drain_s": False}}, "api.drain_s: found false; allowed: a number"),
+        ({"api": {"send_timeout_s": True}}, "api.send_timeout_s: found true; allowed: a number"),
+        ({"allowed_user_ids": [True]}, "allowed_user_ids.0: found true; allowed: a number"),
+        ({"session": {"max_messages": True}}, "session.max_messages: found true; allowed: a number"),
+        ({"api": {"enabled": "maybe"}}, 'api.enabled: found "maybe"; allowed: true or false'),
+        ({"api": 5}, "api: found 5; allowed: an object"),
+        ({"agents": []}, "agents: found nothing in it; allowed: an object"),
+        ({"agents": {}}, "agents: found nothing in it; allowed: at least one entry"),
+        ({"api": {"allowed_origins": "x"}}, 'api.allowed_origins: found "x"; allowed: a list'),
+        ({"api": {"tls_cert": 5}}, "api.tls_cert: found 5; allowed: a path"),
+        ({"model": 4}, "model: found 4; allowed: text"),
+    ],
+)
+def test_what_is_allowed_is_said_in_plain_words(paths: Paths, content: object, line: str) -> None:
+    assert problems(paths, content) == [line]
+
+
 def test_half_a_certificate_is_refused(paths: Paths) -> None:
     (line,) = problems(paths, {"api": {"tls_cert": "/cert.pem"}})
-    assert line.startswith("api: ")
-    assert "tls_cert and tls_key" in line
+    assert line.startswith("api.tls_key: found nothing; allowed: a file")
 
 
 @pytest.mark.parametrize(
@@ -175,8 +198,9 @@ def test_a_file_that_is_no_json_object_is_one_line_that_names_it(paths: Paths, c
 def test_a_file_that_is_no_text_is_one_clear_line(paths: Paths) -> None:
     paths.prepare()
     paths.config_file.write_bytes(b"\xff\xfe{}")
-    with pytest.raises(SetupError, match=r"config\.json cannot be read"):
+    with pytest.raises(ConfigError) as refused:
         load_settings(paths)
+    assert str(refused.value) == f"{paths.config_file}: found bytes that are not UTF-8; allowed: JSON in UTF-8"
 
 
 def test_a_directory_in_place_of_the_file_is_one_clear_line(paths: Paths) -> None:
@@ -289,8 +313,9 @@ def test_a_variable_changes_one_key_and_leaves_its_neighbours(paths: Paths, monk
         ("SYGEN_API__NOPE", "1", "api.nope"),
         ("SYGEN_APPI__PORT", "1", "SYGEN_APPI__PORT"),
         ("SYGEN_NOPE", "1", "SYGEN_NOPE"),
-        ("SYGEN_API", "{", "SYGEN_*"),
-        ("SYGEN_ALLOWED_USER_IDS", "1,2", "SYGEN_*"),
+        ("SYGEN_API", "{", "SYGEN_API"),
+        ("SYGEN_ALLOWED_USER_IDS", "1,2", "SYGEN_ALLOWED_USER_IDS"),
+        ("SYGEN_API__ALLOWED_ORIGINS", "[", "SYGEN_API__ALLOWED_ORIGINS"),
     ],
 )
 def test_a_wrong_variable_stops_the_start_with_its_name(
@@ -299,6 +324,15 @@ def test_a_wrong_variable_stops_the_start_with_its_name(
     monkeypatch.setenv(name, value)
     (line,) = problems(paths, {})
     assert line.startswith(f"{key}: found ")
+
+
+@pytest.mark.parametrize(("name", "meant"), [("SYGEN_API_PORT", "SYGEN_API__PORT"), ("SYGEN_MODLE", "SYGEN_MODEL")])
+def test_an_unknown_variable_is_refused_with_the_one_that_was_meant(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, name: str, meant: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+    (line,) = problems(paths, {})
+    assert line.endswith(f"allowed: SYGEN_ and a key, with `__` for the dot: {meant}")
 
 
 def test_the_variables_of_the_client_are_no_settings(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from sygen_bot import __version__
 from sygen_bot.errors import SetupError
-from sygen_bot.instance import InstanceLock, port_holder, running_instance
+from sygen_bot.instance import InstanceLock, bind, port_holder, running_instance
 from sygen_bot.paths import Paths
 
 GATEWAY = """
@@ -137,3 +137,26 @@ def test_a_port_that_nobody_listens_on_has_no_holder() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         assert port_holder(bound.getsockname()[1]) is None
+
+
+def test_a_busy_port_is_told_with_its_holder_and_the_way_out() -> None:
+    with process(LISTENER) as (listener, port), pytest.raises(SetupError) as refused:
+        bind("127.0.0.1", int(port))
+    assert str(refused.value).startswith(f"Cannot listen on 127.0.0.1:{port}: ")
+    assert str(refused.value).endswith(
+        f"(pid {listener.pid}) listens there. Stop it, or choose another port with --port."
+    )
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "nowhere.invalid", "2001:db8::1", "no\0address"])
+def test_an_address_that_is_not_of_this_machine_is_not_blamed_on_who_has_the_port(host: str) -> None:
+    with process(LISTENER) as (_listener, port), pytest.raises(SetupError) as refused:
+        bind(host, int(port))
+    assert "listens there" not in refused.value.what
+    assert refused.value.remedy == "Choose an address of this machine with --host."
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="who is root may listen on every port")
+def test_a_port_that_needs_more_rights_is_told_so() -> None:
+    with pytest.raises(SetupError, match="above 1023"):
+        bind("127.0.0.1", 1)

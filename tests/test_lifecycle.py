@@ -24,6 +24,7 @@ from sygen_bot.orchestrator.lifecycle import Gateway, running_gateway
 from sygen_bot.paths import Paths
 from sygen_bot.session.key import SessionKey
 from sygen_bot.session.log import LoggedEvent
+from sygen_bot.session.receipt import Acceptance, Receipt
 from sygen_bot.testing.contract import survivors
 from sygen_bot.testing.scripted import MARKER_VARIABLE, ScriptedProvider
 
@@ -55,6 +56,14 @@ async def ask(gateway: Gateway, text: str) -> Result:
     return end
 
 
+async def submit(gateway: Gateway, text: str) -> None:
+    """Send a message. Returns when it is accepted; raises what refuses it."""
+    session = await gateway.orchestrator.open(KEY)
+    receipt: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+    session.submit(text, client_id=None, on_receipt=receipt.set_result)
+    assert isinstance(await asyncio.wait_for(receipt, 20), Acceptance)
+
+
 async def first_event(gateway: Gateway, text: str, kind: type[SessionEvent]) -> SessionEvent:
     """Start a turn and return its first event of that kind."""
     found: asyncio.Future[SessionEvent] = asyncio.get_running_loop().create_future()
@@ -63,8 +72,9 @@ async def first_event(gateway: Gateway, text: str, kind: type[SessionEvent]) -> 
         if isinstance(logged.event, kind) and not found.done():
             found.set_result(logged.event)
 
-    unfollow = gateway.orchestrator.follow(KEY, hear)
-    gateway.orchestrator.submit(KEY, text)
+    session = await gateway.orchestrator.open(KEY)
+    unfollow = session.log.subscribe(hear)
+    await submit(gateway, text)
     try:
         return await asyncio.wait_for(found, 20)
     finally:
@@ -167,28 +177,27 @@ async def test_a_restart_keeps_identity_and_memory(paths: Paths) -> None:
 # --- stopping ---------------------------------------------------------------------------------------------------------
 
 
-def results(gateway: Gateway) -> list[Result]:
+async def results(gateway: Gateway) -> list[Result]:
     """Grows with every turn that ends."""
     ends: list[Result] = []
-    gateway.orchestrator.follow(
-        KEY, lambda logged: ends.append(logged.event) if isinstance(logged.event, Result) else None
-    )
+    session = await gateway.orchestrator.open(KEY)
+    session.log.subscribe(lambda logged: ends.append(logged.event) if isinstance(logged.event, Result) else None)
     return ends
 
 
 async def test_turns_get_their_time_to_end(paths: Paths) -> None:
     async with gateway_of(paths, api__drain_s=20) as gateway:
-        ends = results(gateway)
+        ends = await results(gateway)
         await first_event(gateway, "SLOW 5 0.02", TextDelta)
-        gateway.orchestrator.submit(KEY, "SAY the queued one too")
+        await submit(gateway, "SAY the queued one too")
     assert [(end.text, end.aborted) for end in ends] == [("w0 w1 w2 w3 w4 ", False), ("the queued one too", False)]
 
 
 async def test_turns_that_take_longer_are_stopped_with_what_they_said(paths: Paths) -> None:
     async with gateway_of(paths) as gateway:
-        ends = results(gateway)
+        ends = await results(gateway)
         await first_event(gateway, "SLOW 10000 30", TextDelta)
-        gateway.orchestrator.submit(KEY, "SAY never")
+        await submit(gateway, "SAY never")
     assert [(end.text, end.reason) for end in ends] == [("w0 ", "shutdown"), ("", "shutdown")]
 
 
@@ -198,8 +207,8 @@ async def test_while_it_stops_it_takes_no_messages_and_lets_nobody_in(paths: Pat
         stopping = asyncio.create_task(gateway.stop())
         await asyncio.sleep(0)
         with pytest.raises(ShuttingDown):
-            gateway.orchestrator.submit(KEY, "SAY too late")
-        gateway.orchestrator.abort(KEY)
+            await submit(gateway, "SAY too late")
+        await gateway.orchestrator.abort(KEY)
         await stopping
         await asyncio.wait_for(peer.wait_closed(), 10)
         assert peer.close_code == 1012

@@ -6,28 +6,37 @@ Reading never waits for a turn: a frame is acted on when it arrives, and what tu
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Final, Literal
 
+import msgspec
 import structlog
 
-from sygen_bot.api.context import ApiContext
+from sygen_bot.api.context import ApiContext, Conversation
 from sygen_bot.api.crypto import E2ESession, NonceLimitReached
 from sygen_bot.api.handshake import Admission, admit
 from sygen_bot.api.outbox import LARGE_BYTES, Outbox
 from sygen_bot.api.protocol import (
     CLOSE_INTERNAL,
+    CLOSE_NORMAL,
     CLOSE_POLICY,
     CLOSE_RESTART,
+    CLOSE_TRY_LATER,
     MAX_FAILURES_IN_A_ROW,
+    PLAIN,
     Abort,
+    Accepted,
     ClientMessage,
+    Form,
     HandshakeError,
     Ping,
     RefusedMessage,
+    Request,
     UserText,
     decode_client_message,
     encode_abort_ok,
+    encode_accepted,
     encode_auth_ok,
     encode_error,
     encode_event,
@@ -35,29 +44,35 @@ from sygen_bot.api.protocol import (
     encode_pong,
     parse_auth,
 )
+from sygen_bot.api.requests import Answerer, Requests
 from sygen_bot.api.socket import Socket
-from sygen_bot.errors import DecryptFailed, InvalidMessage, NoHandler, RequestError, SygenError
-from sygen_bot.events import Failed, Result, TextDelta
+from sygen_bot.errors import DecryptFailed, InvalidMessage, NoHandler, RequestError, StorageError, UnknownType
+from sygen_bot.events import Failed, Result, SessionDeleted, TextDelta
 from sygen_bot.session.key import SessionKey
-from sygen_bot.session.log import LoggedEvent
+from sygen_bot.session.log import Cursor, CursorGap, LoggedEvent
+from sygen_bot.session.receipt import Acceptance, Receipt
 
 _EARLY_FRAMES: Final = 16
+_NO_PLACE: Final = 0
+"""Of an end that is told again: a client that took it for the newest place would resume from there, and hear the rest twice."""
 _log = structlog.get_logger(__name__)
 
 
 class Connection:
-    """A client's connection. `on_authenticated` and `on_gone` tell the server, each at most once."""
+    """A client's connection. `answer_request` answers what it asks of the JSON API. `on_authenticated` and `on_gone` tell the server, each at most once."""
 
     def __init__(
         self,
         socket: Socket,
         context: ApiContext,
         *,
+        answer_request: Answerer,
         on_authenticated: Callable[[Connection], None],
         on_gone: Callable[[Connection], None],
     ) -> None:
         self._socket = socket
         self._context = context
+        self._answer_request = answer_request
         self._on_authenticated = on_authenticated
         self._on_gone = on_gone
         self._admission: asyncio.Task[None] | None = None
@@ -65,7 +80,11 @@ class Connection:
         self._key: SessionKey | None = None
         self._encryption: E2ESession
         self._outbox: Outbox | None = None
-        self._turns: set[str] = set()
+        self._conversation: Conversation | None = None
+        self._form = PLAIN
+        self._turns: dict[str, Form] = {}  # those that this client began, with the form of their events
+        self._requests: Requests | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._unfollow: Callable[[], None] | None = None
         self._failures = 0
         self._auth_timer = asyncio.get_running_loop().call_later(context.limits.auth_timeout_s, self._auth_timed_out)
@@ -110,6 +129,8 @@ class Connection:
             self._admission.cancel()
         if self._unfollow is not None:
             self._unfollow()
+        if self._requests is not None:
+            self._requests.leave()
         if self._outbox is not None:
             self._outbox.clear()
         self._on_gone(self)
@@ -130,23 +151,66 @@ class Connection:
 
     async def _welcome(self, admission: Admission) -> None:
         try:
-            active = await self._context.active(admission.key)
-        except SygenError as error:
-            _log.error("session_not_loaded", session=str(admission.key), error=str(error))
-            active = (None, None)
+            await self._admit(admission)
+        except StorageError as error:
+            _log.error("session_not_opened", session=str(admission.key), error=str(error))
+            self._socket.close(CLOSE_TRY_LATER, "the gateway cannot use its database")
         except Exception:  # noqa: BLE001 - the admission's task ends here
             _log.exception("admission_crashed", session=str(admission.key))
             self._socket.close(CLOSE_INTERNAL, "the gateway failed")
-            return
-        self._socket.send(encode_auth_ok(admission.answer(self._context, active)))
+
+    async def _admit(self, admission: Admission) -> None:
+        handler = self._context.message_handler
+        conversation = None if handler is None else await handler.open(admission.key)
+        cursor, missed = await self._missed(admission.request.cursor, conversation)
+        while handler is not None and conversation is not None and conversation.is_deleted:  # meanwhile
+            conversation = await handler.open(admission.key)
+            cursor, missed = await self._missed(admission.request.cursor, conversation)
+        resume: Literal["ok", "gap"] = "gap" if cursor is None else "ok"
+        answer = admission.answer(self._context, conversation, None if admission.request.cursor is None else resume)
+        # From here to the end nothing waits: what the log says next goes to the outbox.
+        self._socket.send(encode_auth_ok(answer))
         self._socket.authenticated()
-        self._key, self._encryption = admission.key, admission.encryption
-        self._outbox = Outbox(self._socket, admission.encryption, send_timeout_s=self._context.limits.send_timeout_s)
+        self._key, self._encryption, self._form = admission.key, admission.encryption, admission.form
+        self._conversation = conversation
+        self._outbox = Outbox(
+            self._socket,
+            admission.encryption,
+            send_timeout_s=self._context.limits.send_timeout_s,
+            encode_delta=lambda turn_id, form, text, seq: (
+                self._encode(LoggedEvent(seq, turn_id, TextDelta(text)), form) or b""
+            ),
+        )
+        self._requests = Requests(self._answer_request, self._outbox) if admission.request.rpc else None
+        if conversation is not None:
+            self._unfollow = conversation.log.subscribe(self._session_event, after=cursor, older=missed)
         self._on_authenticated(self)
         for data, is_text in self._early:
             self._encrypted_frame(data, is_text)
         self._early.clear()
         self._socket.resume_reading()
+
+    async def _missed(
+        self, text: str | None, conversation: Conversation | None
+    ) -> tuple[Cursor | None, list[LoggedEvent] | None]:
+        """The place that the client has reached, and what followed it and is no longer in memory. (None, None): a gap."""
+        if text is None or conversation is None:
+            return None, None
+        log, missed = conversation.log, None
+        try:
+            cursor = Cursor.parse(text)
+            log.check(cursor)
+            until = cursor.seq
+            while until < log.start:  # the log may let go of more while storage is read
+                after, until = until, log.start
+                past = self._context.past_events
+                part = None if past is None else await past(conversation.id, after=after, until=until)
+                if part is None:
+                    return None, None
+                missed = [*(missed or ()), *part]
+        except CursorGap:
+            return None, None
+        return cursor, missed
 
     def _auth_timed_out(self) -> None:
         self._refuse(HandshakeError("auth_timeout"))
@@ -182,48 +246,102 @@ class Connection:
         self._act(message)
 
     def _act(self, message: ClientMessage) -> None:
+        message_id = message.id if isinstance(message, UserText | Request) else None
         try:
             match message:
-                case UserText(text):
-                    self._submit(text)
+                case UserText(text, client_id):
+                    self._submit(text, client_id)
                 case Abort(channel_only):
-                    self.notify(encode_abort_ok(self._abort(channel_only)))
+                    self._abort(channel_only)
                 case Ping():
                     self.notify(encode_pong())
+                case Request():
+                    if self._requests is None:
+                        raise UnknownType("Requests over the socket are asked for in the first frame.")
+                    self._requests.start(message)
         except RequestError as error:
-            self._say_error(error, message.id if isinstance(message, UserText) else None)
+            self._say_error(error, message_id)
 
-    def _submit(self, text: str) -> None:
-        handler = self._context.message_handler
-        if handler is None or self._key is None:
+    def _submit(self, text: str, client_id: str | None) -> None:
+        if self._conversation is None:
             raise NoHandler
-        turn_id = handler.submit(self._key, text)
-        self._turns.add(turn_id)
-        if self._unfollow is None:
-            self._unfollow = handler.follow(self._key, self._session_event)
+        self._conversation.submit(text, client_id=client_id, on_receipt=partial(self._receipt, client_id))
 
-    def _abort(self, channel_only: bool) -> int:
-        if self._context.abort_handler is None or self._key is None:
+    def _receipt(self, client_id: str | None, receipt: Receipt) -> None:
+        """Tell what became of a message. Its turn is followed from here on: no event of it came before."""
+        if not isinstance(receipt, Acceptance):
+            code = receipt.code if isinstance(receipt, RequestError) else "internal_error"
+            self.notify(encode_error(code, str(receipt), client_id))
+            return
+        if client_id is not None:
+            accepted = Accepted(client_id, receipt.turn_id, receipt.position, receipt.is_duplicate)
+            self.notify(encode_accepted(accepted))
+        has_id = client_id is not None and not self._form.sync
+        self._turns[receipt.turn_id] = msgspec.structs.replace(self._form, turn_ids=True) if has_id else self._form
+        if receipt.end is not None:
+            self._session_event(LoggedEvent(_NO_PLACE, receipt.turn_id, receipt.end))
+
+    def _abort(self, channel_only: bool) -> None:
+        handler, key = self._context.message_handler, self._key
+        if handler is None or key is None:
             raise NoHandler
-        return self._context.abort_handler(self._key, channel_only=channel_only)
+
+        aborting = handler.abort(
+            key, channel_only=channel_only
+        )  # the call itself stops them; what comes later is spared
+
+        async def report() -> None:
+            self.notify(encode_abort_ok(await aborting))
+
+        self._start(report(), "abort")
+
+    def _start(self, work: Coroutine[object, None, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _session_event(self, logged: LoggedEvent) -> None:
-        """Send an event of a turn that this client began."""
-        outbox = self._outbox
-        if logged.turn_id not in self._turns or outbox is None:
+        """Send an event of the session: all of them to a client that follows it, else those of the turns it began."""
+        outbox, event = self._outbox, logged.event
+        if outbox is None:
             return
-        event = logged.event
+        if isinstance(event, SessionDeleted):
+            self._deleted(event)
+            return
+        form = self._turns.get(logged.turn_id, self._form if self._form.sync else None)
+        if form is None:
+            return
         if isinstance(event, Result | Failed):
-            self._turns.discard(logged.turn_id)
+            self._turns.pop(logged.turn_id, None)
         if isinstance(event, Result) and len(event.text) > LARGE_BYTES // 2:
-            outbox.put_large(len(event.text), lambda: encode_event(event) or b"")
+            outbox.put_large(len(event.text), lambda: self._encode(logged, form) or b"")
             return
-        if logged.wire is None:
-            logged.wire = encode_event(event) or b""
-        if isinstance(event, TextDelta) and len(logged.wire) <= LARGE_BYTES:
-            outbox.put_delta(logged.turn_id, event.data, logged.wire)
-        elif logged.wire:
-            outbox.put(logged.wire)
+        number = form.number
+        wires = logged.wires
+        if wires is None:
+            wires = logged.wires = {}
+        wire = wires.get(number)
+        if wire is None:
+            wire = wires[number] = self._encode(logged, form) or b""
+        if isinstance(event, TextDelta) and len(wire) <= LARGE_BYTES:
+            outbox.put_delta(logged.turn_id, form, event.data, logged.seq, wire)
+        elif wire:
+            outbox.put(wire)
+
+    def _encode(self, logged: LoggedEvent, form: Form) -> bytes | None:
+        conversation = self._conversation if form.sync and logged.seq != _NO_PLACE else None
+        cursor = "" if conversation is None else f"{conversation.log.epoch}:{logged.seq}"
+        return encode_event(logged.event, form, turn_id=logged.turn_id, cursor=cursor)
+
+    def _deleted(self, event: SessionDeleted) -> None:
+        if wire := encode_event(event, self._form):
+            self.notify(wire)
+
+        async def close() -> None:
+            await self.drained()
+            self._socket.close(CLOSE_NORMAL, "this session was deleted")
+
+        self._start(close(), "deleted")
 
     def _failed(self, error: RequestError) -> None:
         """A frame that is no message. Too many in a row end the connection."""

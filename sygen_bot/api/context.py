@@ -4,27 +4,67 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from sygen_bot.api.protocol import ProviderCard
+from sygen_bot.orchestrator.chats import Message, MessagePage
+from sygen_bot.providers.registry import Target
 from sygen_bot.session.key import SessionKey
-from sygen_bot.session.log import Subscriber
+from sygen_bot.session.log import LoggedEvent, SessionLog
+from sygen_bot.session.receipt import ReceiptHandler
+from sygen_bot.storage.history import ChatSession
+
+
+class Conversation(Protocol):
+    """One session. Its `log` says everything that happens in it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def agent(self) -> str: ...
+    @property
+    def log(self) -> SessionLog: ...
+    @property
+    def is_deleted(self) -> bool: ...
+
+    def submit(self, text: str, *, client_id: str | None, on_receipt: ReceiptHandler) -> str:
+        """Take a message and return the id of its turn; what becomes of it is told to `on_receipt`. Raises RequestError."""
+        ...
 
 
 class MessageHandler(Protocol):
-    """Takes messages. `submit` returns the turn's id, and `follow` hands on what the session says from then on."""
+    """Opens sessions, and stops the turns of a chat, or with `channel_only` of one session.
 
-    def submit(self, key: SessionKey, text: str) -> str: ...
-    def follow(self, key: SessionKey, subscriber: Subscriber) -> Callable[[], None]: ...
+    The call of `abort` decides what is stopped; awaiting it gives their number, when each has its end.
+    """
+
+    async def open(self, key: SessionKey) -> Conversation: ...
+    def abort(self, key: SessionKey, *, channel_only: bool) -> Awaitable[int]: ...
 
 
-class AbortHandler(Protocol):
-    """Stops the turns of a chat, or with `channel_only` of one session; returns their number."""
+class PastEvents(Protocol):
+    """What a session's log said after the place `after` up to `until`; None if that is too much to tell again."""
 
-    def __call__(self, key: SessionKey, *, channel_only: bool) -> int: ...
+    async def __call__(self, session_id: str, *, after: int, until: int) -> list[LoggedEvent] | None: ...
+
+
+class ChatSessions(Protocol):
+    """The chat sessions. Raises RequestError: NotFound for an unknown id, `invalid` for what cannot be; StorageError."""
+
+    async def listed(
+        self, *, chat_id: int | None, agent: str | None, include_archived: bool, before: str | None, limit: int
+    ) -> list[ChatSession]: ...
+    async def create(self, *, agent: str | None, title: str | None, chat_id: int | None) -> ChatSession: ...
+    async def get(self, session_id: str) -> ChatSession: ...
+    async def rename(self, session_id: str, title: str) -> ChatSession: ...
+    async def archive(self, session_id: str, *, is_archived: bool) -> ChatSession: ...
+    async def delete(self, session_id: str) -> None: ...
+    async def choose(self, session_id: str, *, provider: str | None, model: str | None) -> Target | None: ...
+    async def messages(self, session_id: str, *, limit: int, before: str | None) -> MessagePage: ...
+    async def export(self, session_id: str) -> tuple[ChatSession, AsyncIterator[Message]]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +90,16 @@ class ApiLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiContext:
-    """Everything the API server is wired with. `message_handler` None: messages are answered with `no_handler`."""
+    """Everything the API server is wired with.
+
+    Without a `message_handler` messages are answered with `no_handler`, without `past_events` what is no longer in memory is a
+    gap, and without `chats` there are no chat sessions.
+    """
 
     message_handler: MessageHandler | None
-    abort_handler: AbortHandler | None
     file_context: FileContext
     providers: Callable[[], Sequence[ProviderCard]]
-    active: Callable[[SessionKey], Awaitable[tuple[str | None, str | None]]]
+    active: Callable[[SessionKey], tuple[str | None, str | None]]
     status: Callable[[], dict[str, object]]
     limits: ApiLimits
     identity: bytes
@@ -64,6 +107,8 @@ class ApiContext:
     default_chat_id: int
     require_sealed: bool
     allowed_origins: tuple[str, ...] = ()
+    past_events: PastEvents | None = None
+    chats: ChatSessions | None = None
 
 
 @dataclass(slots=True)

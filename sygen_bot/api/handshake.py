@@ -4,34 +4,54 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Literal
 
 import msgspec
 
 from sygen_bot.api import crypto
-from sygen_bot.api.context import ApiContext
-from sygen_bot.api.protocol import AuthOk, AuthRequest, HandshakeError
+from sygen_bot.api.context import ApiContext, Conversation
+from sygen_bot.api.protocol import AuthOk, AuthRequest, Form, HandshakeError
 from sygen_bot.errors import DecryptFailed
 from sygen_bot.session.key import SessionKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """A client that was let in. `sealed`: it knows our identity key and expects proof of it."""
+    """A client that was let in. `proof` is for one that sealed its token; `request` says what else it asked for."""
 
     key: SessionKey
     public_key: bytes
     encryption: crypto.E2ESession
     proof: str | None
+    request: AuthRequest
 
-    def answer(self, context: ApiContext, active: tuple[str | None, str | None]) -> AuthOk:
-        return AuthOk(
+    @property
+    def form(self) -> Form:
+        return Form(sync=self.request.sync, full_tools=self.request.full_tools)
+
+    def answer(
+        self, context: ApiContext, conversation: Conversation | None, resume: Literal["ok", "gap"] | None
+    ) -> AuthOk:
+        """What the client is told. `resume`: whether what it missed follows, if it asked for that."""
+        provider, model = context.active(self.key)
+        answer = AuthOk(
             chat_id=self.key.chat_id,
             channel_id=self.key.topic_id,
             e2e_pk=crypto.encode_key(self.public_key),
             providers=context.providers(),
-            active_provider=active[0],
-            active_model=active[1],
+            active_provider=provider,
+            active_model=model,
             proof=self.proof,
+        )
+        if not self.request.sync or conversation is None:
+            return answer
+        return msgspec.structs.replace(
+            answer,
+            session_id=conversation.id,
+            agent=conversation.agent,
+            cursor=str(conversation.log.cursor),
+            unread_notifications=0,
+            resume=resume,
         )
 
 
@@ -55,6 +75,7 @@ def admit(request: AuthRequest, context: ApiContext) -> Admission:
         public_key=public,
         encryption=crypto.E2ESession(role="server", shared_key=shared),
         proof=proof,
+        request=request,
     )
 
 

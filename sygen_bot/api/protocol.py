@@ -16,10 +16,14 @@ from sygen_bot.events import (
     Failed,
     FileRef,
     Result,
+    SessionDeleted,
     SessionEvent,
     SystemStatus,
     TextDelta,
+    ThinkingDelta,
     ToolActivity,
+    Usage,
+    UserMessage,
 )
 from sygen_bot.session.key import is_valid_id
 
@@ -69,13 +73,21 @@ class HandshakeError(SygenError):
 
 
 class AuthRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """The first frame, decoded but not believed: `e2e_pk`, `token` and `sealed` are whatever the client sent."""
+    """The first frame, decoded but not believed: `e2e_pk`, `token` and `sealed` are whatever the client sent.
+
+    `sync`: the client follows its whole session, from `cursor` on if it has one. `full_tools`: it wants tools in detail, and
+    thinking. `rpc`: it sends requests.
+    """
 
     e2e_pk: object = None
     token: object = None
     sealed: object = None
     chat_id: int | None = None
     channel_id: int | None = None
+    sync: bool = False
+    cursor: str | None = None
+    full_tools: bool = False
+    rpc: bool = False
 
 
 class ProviderCard(msgspec.Struct, frozen=True):
@@ -88,7 +100,11 @@ class ProviderCard(msgspec.Struct, frozen=True):
 
 
 class AuthOk(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="auth_ok", omit_defaults=True):
-    """The answer to a good first frame, and the last plaintext one. `proof` answers a `sealed` token."""
+    """The answer to a good first frame, and the last plaintext one. `proof` answers a `sealed` token.
+
+    For a client that follows its session: which one that is, where its log stands, and with `resume` whether what the client
+    missed follows (`ok`) or is to be read from the history (`gap`).
+    """
 
     chat_id: int
     e2e_pk: str
@@ -97,6 +113,11 @@ class AuthOk(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="a
     active_model: str | None
     channel_id: int | None = None
     proof: str | None = None
+    session_id: str | None = None
+    agent: str | None = None
+    cursor: str | None = None
+    unread_notifications: int | None = None
+    resume: Literal["ok", "gap"] | None = None
 
 
 def parse_auth(frame: bytes) -> AuthRequest:
@@ -107,23 +128,35 @@ def parse_auth(frame: bytes) -> AuthRequest:
         raise HandshakeError("auth_required") from error
     if len(frame) > MAX_FIRST_FRAME_BYTES or fields.get("type") != "auth":
         raise HandshakeError("auth_required")
-    chat_id, channel_id = fields.get("chat_id"), fields.get("channel_id")
+    chat_id, channel_id, cursor = fields.get("chat_id"), fields.get("channel_id"), fields.get("cursor")
     return AuthRequest(
         e2e_pk=fields.get("e2e_pk"),
         token=fields.get("token"),
         sealed=fields.get("sealed"),
         chat_id=chat_id if is_valid_id(chat_id) else None,
         channel_id=channel_id if is_valid_id(channel_id) else None,
+        sync=fields.get("sync") is True or isinstance(cursor, str),
+        cursor=cursor if isinstance(cursor, str) else None,
+        full_tools=fields.get("tools") == "full",
+        rpc=fields.get("rpc") is True,
     )
 
 
-def encode_auth(
-    *, e2e_pk: str, token: str | None, sealed: str | None, chat_id: int | None, channel_id: int | None
-) -> bytes:
-    """The first frame of a client: exactly one of `token` and `sealed`."""
-    fields: dict[str, object] = {"type": "auth", "e2e_pk": e2e_pk}
-    optional = {"token": token, "sealed": sealed, "chat_id": chat_id, "channel_id": channel_id}
-    return _encode(fields | {name: value for name, value in optional.items() if value is not None})
+def encode_auth(request: AuthRequest) -> bytes:
+    """The first frame of a client."""
+    fields = {
+        "type": "auth",
+        "e2e_pk": request.e2e_pk,
+        "token": request.token,
+        "sealed": request.sealed,
+        "chat_id": request.chat_id,
+        "channel_id": request.channel_id,
+        "sync": request.sync or None,
+        "cursor": request.cursor,
+        "tools": "full" if request.full_tools else None,
+        "rpc": request.rpc or None,
+    }
+    return _encode({name: value for name, value in fields.items() if value is not None})
 
 
 def encode_auth_ok(answer: AuthOk) -> bytes:
@@ -166,7 +199,16 @@ class Ping(msgspec.Struct, frozen=True):
     pass
 
 
-ClientMessage = UserText | Abort | Ping
+class Request(msgspec.Struct, frozen=True):
+    """A request to the JSON API, over the socket. `id`: the client's name for it, echoed in the response."""
+
+    id: str
+    method: str
+    path: str
+    body: object = None
+
+
+ClientMessage = UserText | Abort | Ping | Request
 
 
 class RefusedMessage(SygenError):
@@ -182,8 +224,12 @@ def decode_client_message(plaintext: bytes) -> ClientMessage:
     """The message in an opened frame. Raises InvalidMessage if it is no usable JSON object, else RefusedMessage."""
     fields = _parse_object(plaintext)
     message_id = fields.get("id")
-    if message_id is not None and not (isinstance(message_id, str) and 0 < len(message_id) <= MAX_MESSAGE_ID_CHARS):
-        raise RefusedMessage(InvalidMessage(f"`id` is a text of 1 to {MAX_MESSAGE_ID_CHARS} characters."), None)
+    if message_id is not None and not (
+        isinstance(message_id, str) and 0 < len(message_id) <= MAX_MESSAGE_ID_CHARS and "\0" not in message_id
+    ):
+        raise RefusedMessage(
+            InvalidMessage(f"`id` is a text of 1 to {MAX_MESSAGE_ID_CHARS} characters, none U+0000."), None
+        )
     try:
         match fields.get("type"):
             case "message":
@@ -192,6 +238,8 @@ def decode_client_message(plaintext: bytes) -> ClientMessage:
                 return _abort(fields.get("scope"))
             case "ping":
                 return Ping()
+            case "request":
+                return _request(fields, message_id)
             case _:
                 raise UnknownType
     except RequestError as error:
@@ -217,6 +265,17 @@ def _abort(scope: object) -> Abort:
     raise InvalidMessage("`scope` is `channel`, or absent for the whole chat.")
 
 
+def _request(fields: dict[str, Any], message_id: str | None) -> Request:
+    method, path = fields.get("method"), fields.get("path")
+    if message_id is None:
+        raise InvalidMessage("A request has an `id`.")
+    if method not in ("GET", "POST", "PUT", "DELETE"):
+        raise InvalidMessage("`method` is GET, POST, PUT or DELETE.")
+    if not isinstance(path, str) or not path.startswith("/"):
+        raise InvalidMessage("`path` is a path, such as /api/providers.")
+    return Request(message_id, method, path, fields.get("body"))
+
+
 def encode_client_message(message: ClientMessage) -> bytes:
     match message:
         case UserText(text, None):
@@ -229,6 +288,9 @@ def encode_client_message(message: ClientMessage) -> bytes:
             return _encode({"type": "abort"})
         case Ping():
             return _encode({"type": "ping"})
+        case Request(request_id, method, path, body):
+            fields = {"type": "request", "id": request_id, "method": method, "path": path}
+            return _encode(fields if body is None else {**fields, "body": body})
 
 
 # --- server to client -------------------------------------------------------------------------------------------------
@@ -258,7 +320,47 @@ class Notification(msgspec.Struct, frozen=True):
     fields: dict[str, Any]  # open set: what a notification carries grows with its sources
 
 
-ServerEvent = TextDelta | ToolActivity | SystemStatus | Result | Failed | ErrorReply | AbortOk | Pong | Notification
+class Accepted(msgspec.Struct, frozen=True):
+    """A message is kept and will be answered in the turn `turn_id`. `position`: turns ahead of it."""
+
+    id: str
+    turn_id: str
+    position: int
+    duplicate: bool = False
+
+
+class Response(msgspec.Struct, frozen=True):
+    """The answer to a request. `status` as in HTTP."""
+
+    id: str
+    status: int
+    body: Any = None  # JSON
+
+
+ServerEvent = (
+    TextDelta
+    | ThinkingDelta
+    | ToolActivity
+    | SystemStatus
+    | UserMessage
+    | Result
+    | Failed
+    | SessionDeleted
+    | Accepted
+    | ErrorReply
+    | AbortOk
+    | Pong
+    | Notification
+    | Response
+)
+
+
+class Received(msgspec.Struct, frozen=True):
+    """An event as it arrived. `turn_id` and `cursor` are empty for a client that asked for neither."""
+
+    event: ServerEvent
+    turn_id: str = ""
+    cursor: str = ""
 
 
 class _ResultMessage(msgspec.Struct, tag_field="type", tag="result", omit_defaults=True):
@@ -267,24 +369,70 @@ class _ResultMessage(msgspec.Struct, tag_field="type", tag="result", omit_defaul
     files: tuple[FileRef, ...] = ()
     aborted: bool = False
     reason: AbortReason | None = None
+    turn_id: str = ""
+    cursor: str = ""
+    provider: str | None = None
+    model: str | None = None
+    usage: Usage | None = None
+    duration_ms: int | None = None
 
 
 class _ErrorMessage(msgspec.Struct, tag_field="type", tag="error", omit_defaults=True):
     code: str
     message: str
     id: str | None = None
+    turn_id: str = ""
+    cursor: str = ""
 
 
-class _TextDeltaMessage(msgspec.Struct, tag_field="type", tag="text_delta"):
+class _TextDeltaMessage(msgspec.Struct, tag_field="type", tag="text_delta", omit_defaults=True):
     data: str
+    turn_id: str = ""
+    cursor: str = ""
 
 
-class _ToolActivityMessage(msgspec.Struct, tag_field="type", tag="tool_activity"):
+class _ThinkingDeltaMessage(msgspec.Struct, tag_field="type", tag="thinking_delta", omit_defaults=True):
     data: str
+    turn_id: str = ""
+    cursor: str = ""
 
 
-class _SystemStatusMessage(msgspec.Struct, tag_field="type", tag="system_status"):
+class _ToolActivityMessage(msgspec.Struct, tag_field="type", tag="tool_activity", omit_defaults=True):
+    data: str
+    turn_id: str = ""
+    cursor: str = ""
+    tool_id: str = ""
+    phase: Literal["", "start", "end"] = ""
+    input: Any = None
+    output: str | None = None
+    is_error: bool = False
+    duration_ms: int | None = None
+    truncated: bool = False
+
+
+class _SystemStatusMessage(msgspec.Struct, tag_field="type", tag="system_status", omit_defaults=True):
     data: str | None
+    turn_id: str = ""
+    cursor: str = ""
+
+
+class _UserMessageMessage(msgspec.Struct, tag_field="type", tag="user_message", omit_defaults=True):
+    turn_id: str
+    text: str
+    created_at: float
+    id: str | None = None
+    cursor: str = ""
+
+
+class _SessionDeletedMessage(msgspec.Struct, tag_field="type", tag="session_deleted"):
+    pass
+
+
+class _AcceptedMessage(msgspec.Struct, tag_field="type", tag="accepted", omit_defaults=True):
+    id: str
+    turn_id: str
+    position: int
+    duplicate: bool = False
 
 
 class _AbortOkMessage(msgspec.Struct, tag_field="type", tag="abort_ok"):
@@ -299,35 +447,103 @@ class _PongMessage(msgspec.Struct, tag_field="type", tag="pong"):
     pass
 
 
+class _ResponseMessage(msgspec.Struct, tag_field="type", tag="response"):
+    id: str
+    status: int
+    body: Any = None
+
+
 _ServerMessage = (
     _ResultMessage
     | _ErrorMessage
     | _TextDeltaMessage
+    | _ThinkingDeltaMessage
     | _ToolActivityMessage
     | _SystemStatusMessage
+    | _UserMessageMessage
+    | _SessionDeletedMessage
+    | _AcceptedMessage
     | _AbortOkMessage
     | _NotificationMessage
     | _PongMessage
+    | _ResponseMessage
 )
 _server_messages = msgspec.json.Decoder(_ServerMessage)
 _KNOWN_TYPES = frozenset(message.__struct_config__.tag for message in get_args(_ServerMessage))
 
 
-def encode_event(event: SessionEvent) -> bytes | None:
-    """A session event for a client, or None if a client that asked for no extension does not get it."""
+class Form(msgspec.Struct, frozen=True):
+    """In which form a client gets events: what it asked for in its first frame, as far as it concerns their encoding.
+
+    `turn_ids`: events name their turn. `sync`: they name their place too, and there are more of them. `full_tools`: tools come in
+    detail, and thinking.
+    """
+
+    turn_ids: bool = False
+    sync: bool = False
+    full_tools: bool = False
+
+    @property
+    def number(self) -> int:
+        """A small number of its own for each form."""
+        return self.turn_ids + 2 * self.sync + 4 * self.full_tools
+
+
+PLAIN: Final = Form()
+
+
+def encode_event(event: SessionEvent, form: Form = PLAIN, *, turn_id: str = "", cursor: str = "") -> bytes | None:
+    """A session event for a client, or None if a client of that form does not get it."""
+    turn = turn_id if form.turn_ids or form.sync else ""
+    place = cursor if form.sync else ""
     match event:
         case TextDelta(data):
-            return _encode(_TextDeltaMessage(data))
-        case ToolActivity(name, phase="start"):
-            return _encode(_ToolActivityMessage(name))
+            return _encode(_TextDeltaMessage(data, turn, place))
+        case ThinkingDelta(data):
+            return _encode(_ThinkingDeltaMessage(data, turn, place)) if form.full_tools else None
+        case ToolActivity():
+            return _encode_tool(event, form, turn, place)
         case SystemStatus(label):
-            return _encode(_SystemStatusMessage(label))
+            return _encode(_SystemStatusMessage(label, turn, place))
+        case UserMessage(text, created_at, message_id):
+            return _encode(_UserMessageMessage(turn, text, created_at, message_id, place)) if form.sync else None
         case Result(text, stream_fallback, files, aborted, reason):
-            return _encode(_ResultMessage(text, stream_fallback, files, aborted, reason))
-        case Failed(code, message):
-            return encode_error(code, message)
-        case _:
-            return None
+            message = _ResultMessage(text, stream_fallback, files, aborted, reason, turn, place)
+            if form.sync:
+                message.provider, message.model = event.provider, event.model
+                message.usage, message.duration_ms = event.usage, event.duration_ms
+            return _encode(message)
+        case Failed(code, message_text):
+            return _encode(_ErrorMessage(code, message_text, None, turn, place))
+        case SessionDeleted():
+            return _encode(_SessionDeletedMessage()) if form.sync else None
+
+
+def _encode_tool(event: ToolActivity, form: Form, turn_id: str, cursor: str) -> bytes | None:
+    if not form.full_tools:
+        return _encode(_ToolActivityMessage(event.name, turn_id, cursor)) if event.phase == "start" else None
+    return _encode(
+        _ToolActivityMessage(
+            event.name,
+            turn_id,
+            cursor,
+            event.tool_id,
+            event.phase,
+            event.input,
+            event.output,
+            event.is_error,
+            event.duration_ms,
+            event.truncated,
+        )
+    )
+
+
+def encode_accepted(accepted: Accepted) -> bytes:
+    return _encode(_AcceptedMessage(accepted.id, accepted.turn_id, accepted.position, accepted.duplicate))
+
+
+def encode_response(response: Response) -> bytes:
+    return _encode(_ResponseMessage(response.id, response.status, response.body))
 
 
 def encode_error(code: str, message: str, message_id: str | None = None) -> bytes:
@@ -346,7 +562,7 @@ def encode_pong() -> bytes:
     return _encode(_PongMessage())
 
 
-def decode_server_event(plaintext: bytes) -> ServerEvent | None:
+def decode_server_event(plaintext: bytes) -> Received | None:
     """The event in an opened frame, or None for a type this version does not know. Raises InvalidMessage if malformed."""
     try:
         message = _server_messages.decode(plaintext)
@@ -355,23 +571,47 @@ def decode_server_event(plaintext: bytes) -> ServerEvent | None:
         if isinstance(kind, str) and kind in _KNOWN_TYPES:
             raise InvalidMessage(f"The server sent a malformed event: {error}") from error
         return None  # from a newer server
+    return Received(_event_in(message), getattr(message, "turn_id", ""), getattr(message, "cursor", ""))
+
+
+def _event_in(message: _ServerMessage) -> ServerEvent:
     match message:
         case _TextDeltaMessage(data):
             return TextDelta(data)
-        case _ToolActivityMessage(data):
-            return ToolActivity(data)
+        case _ThinkingDeltaMessage(data):
+            return ThinkingDelta(data)
+        case _ToolActivityMessage(data, _, _, tool_id, phase, value, output, is_error, duration_ms, truncated):
+            return ToolActivity(data, tool_id, phase or "start", value, output, is_error, duration_ms, truncated)
         case _SystemStatusMessage(data):
             return SystemStatus(data)
+        case _UserMessageMessage(_, text, created_at, message_id):
+            return UserMessage(text, created_at, message_id)
         case _ResultMessage(text, stream_fallback, files, aborted, reason):
-            return Result(text, stream_fallback, files, aborted, reason)
+            return Result(
+                text,
+                stream_fallback,
+                files,
+                aborted,
+                reason,
+                provider=message.provider,
+                model=message.model,
+                usage=message.usage,
+                duration_ms=message.duration_ms or 0,
+            )
         case _ErrorMessage(code, text, None) if code in TURN_ENDING_CODES:
             return Failed(code, text)
         case _ErrorMessage(code, text, message_id):
             return ErrorReply(code, text, message_id)
+        case _SessionDeletedMessage():
+            return SessionDeleted()
+        case _AcceptedMessage(message_id, turn_id, position, duplicate):
+            return Accepted(message_id, turn_id, position, duplicate)
         case _AbortOkMessage(killed):
             return AbortOk(killed)
         case _NotificationMessage(notification):
             return Notification(notification)
+        case _ResponseMessage(request_id, status, body):
+            return Response(request_id, status, body)
         case _:
             return Pong()
 

@@ -4,49 +4,52 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import html
 import socket as sockets
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import uvicorn
-from fastapi import Depends, FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse
-from starlette.exceptions import HTTPException
+from fastapi import APIRouter, FastAPI
+from pydantic import BaseModel, Field
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sygen_bot import __version__
-from sygen_bot.api.auth import bearer
+from sygen_bot.api import docs
+from sygen_bot.api.auth import protected_router
 from sygen_bot.api.connection import Connection
 from sygen_bot.api.context import ApiContext
+from sygen_bot.api.in_process import InProcess
 from sygen_bot.api.protocol import CLOSE_TRY_LATER, MAX_FIRST_FRAME_BYTES
-from sygen_bot.api.routes import providers, status
+from sygen_bot.api.refusals import answer_errors, refusal, refusals
+from sygen_bot.api.routes import chats, providers, status
 from sygen_bot.api.socket import Socket, websocket_factory
 
 _LAST_WORDS_S = 5.0
-_CODES = {
-    400: "bad_request",
-    401: "unauthorized",
-    403: "forbidden",
-    404: "not_found",
-    405: "not_found",
-    409: "conflict",
-    413: "too_large",
-    415: "unsupported_media",
-    422: "invalid",
-    429: "rate_limited",
-    503: "unavailable",
-}
+_DESCRIPTION = """\
+A self-hosted gateway between a person and their AI agents. These are its HTTP routes: everything around a conversation.
+The conversation itself goes over the WebSocket at `/ws`, end-to-end encrypted, and so can every request for JSON here.
+
+Times are epoch seconds, ids are opaque. Every error has the one shape `Refusal`."""
+_TAGS = [
+    {"name": "gateway", "description": "Whether it is there, what it does, and who can answer"},
+    {"name": "chat", "description": "Chat sessions: conversations with a title and a history"},
+]
+
+
+class Health(BaseModel):
+    """The gateway is there."""
+
+    status: Literal["ok"]
+    connections: int = Field(description="Authenticated WebSocket connections")
 
 
 class _Http(HttpToolsProtocol):
     """uvicorn's HTTP, with our shape of error for what is no HTTP at all."""
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's name
-        body = _error(400, "This is not a valid HTTP request.").body
+        body = refusal(400, "This is not a valid HTTP request.").body
         head = f"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
         self.transport.write(head.encode() + body)
         self.transport.close()
@@ -79,9 +82,11 @@ class ApiServer:
         self._is_closing = False
         self._task: asyncio.Task[None] | None = None
         limits = context.limits
+        app = self._app()
+        self._answer_request = InProcess(app, context.token)
         self._uvicorn = _Uvicorn(
             uvicorn.Config(
-                self._app(),
+                app,
                 http=_Http,
                 ws=websocket_factory(  # type: ignore[arg-type]  # any callable that makes a protocol will do
                     self,
@@ -111,7 +116,13 @@ class ApiServer:
         )
 
     def accept(self, socket: Socket) -> Connection:
-        connection = Connection(socket, self._context, on_authenticated=self._known, on_gone=self._gone)
+        connection = Connection(
+            socket,
+            self._context,
+            answer_request=self._answer_request,
+            on_authenticated=self._known,
+            on_gone=self._gone,
+        )
         self._strangers[connection] = socket.peer_address
         self._per_address[socket.peer_address] += 1
         return connection
@@ -171,59 +182,36 @@ class ApiServer:
     # --- HTTP ---------------------------------------------------------------------------------------------------------
 
     def _app(self) -> FastAPI:
-        app = FastAPI(title="Sygen", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
-        known = [Depends(bearer(self._context.token))]
+        app = FastAPI(
+            title="Sygen",
+            version=__version__,
+            description=_DESCRIPTION,
+            openapi_tags=_TAGS,
+            openapi_url=None,
+            docs_url=None,
+            redoc_url=None,
+            redirect_slashes=False,
+            generate_unique_id_function=lambda route: "_".join((*map(str, route.tags[:1]), route.name)),
+        )
+        answer_errors(app)
+        open_to_all, protected = APIRouter(tags=["gateway"]), protected_router(self._context.token)
 
-        @app.get("/openapi.json", include_in_schema=False, dependencies=known)
-        def description() -> dict[str, Any]:
+        @open_to_all.head("/health", include_in_schema=False)
+        @open_to_all.get(
+            "/health", summary="Whether the gateway is there", response_description="It is", responses=refusals()
+        )
+        async def health() -> Health:
+            return Health(status="ok", connections=self.connections)
+
+        @protected.get("/openapi.json", include_in_schema=False)
+        def description() -> dict[str, Any]:  # OpenAPI describes its own shape
             return app.openapi()
 
-        @app.exception_handler(HTTPException)
-        def http_error(_request: Request, error: HTTPException) -> JSONResponse:
-            return _error(error.status_code, str(error.detail), error.headers)
-
-        @app.exception_handler(RequestValidationError)
-        def wrong_request(_request: Request, error: RequestValidationError) -> JSONResponse:
-            problems = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-            is_malformed = any(one["type"] in ("json_invalid", "missing") for one in error.errors())
-            return _error(400 if is_malformed else 422, problems)
-
-        @app.exception_handler(Exception)
-        def crash(_request: Request, _cause: Exception) -> JSONResponse:
-            return _error(500, "Something went wrong in the gateway. Its log has the details.")
-
-        @app.get("/health", summary="Whether the gateway is there")
-        def health() -> dict[str, Any]:
-            return {"status": "ok", "connections": self.connections}
-
+        app.include_router(open_to_all)
+        app.include_router(protected)
         app.include_router(providers.router(self._context))
         app.include_router(status.router(self._context))
-
-        @app.get("/docs", include_in_schema=False, dependencies=known)
-        def docs() -> HTMLResponse:
-            return HTMLResponse(
-                _docs(app.openapi()),
-                headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
-            )
-
+        if self._context.chats is not None:
+            app.include_router(chats.router(self._context, self._context.chats))
+        app.include_router(docs.router())
         return app
-
-
-def _error(status_code: int, message: str, headers: Any = None) -> JSONResponse:
-    code = _CODES.get(status_code, "internal_error" if status_code >= 500 else "bad_request")
-    return JSONResponse({"error": message, "code": code}, status_code, headers)
-
-
-def _docs(schema: dict[str, Any]) -> str:
-    """The API on one page, without a request to anybody else."""
-    rows = "".join(
-        f"<tr><td><code>{method.upper()} {html.escape(path)}</code><td>{html.escape(operation.get('summary', ''))}"
-        for path, operations in schema["paths"].items()
-        for method, operation in operations.items()
-    )
-    style = "body{font:16px system-ui;max-width:50rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}td{padding:.4rem 1rem .4rem 0}"
-    return (
-        f"<!doctype html><meta charset=utf-8><meta name=viewport content='width=device-width'><title>Sygen API</title>"
-        f"<style>{style}</style><h1>Sygen {__version__}</h1><p>Machine-readable: <a href=/openapi.json>/openapi.json</a>. "
-        f"Everything but <code>/health</code> asks for <code>Authorization: Bearer TOKEN</code>.<table>{rows}</table>"
-    )

@@ -23,6 +23,7 @@ from sygen_bot.api.protocol import CLOSE_INTERNAL, CLOSE_RESTART
 _CHUNK_BYTES: Final = 16 * 1024
 _HIGH_WATER: Final = 64 * 1024
 _LOW_WATER: Final = 16 * 1024
+_LINGER_S: Final = 1.0
 _HEAD_ROOM: Final = 8 * 1024  # of HTTP request and frame headers, beside the first frame
 _WHOLE_TEXT: Final = 0x80 | Opcode.TEXT
 _HEAD_16, _HEAD_64 = struct.Struct(">BBH"), struct.Struct(">BBQ")
@@ -146,6 +147,7 @@ class WebSocket(asyncio.Protocol):
         self._backlog = b""
         self._reading = True
         self._closing = False
+        self._discards = False
         self._heard = True
         self.writable = True
         self.peer_address = ""
@@ -211,6 +213,8 @@ class WebSocket(asyncio.Protocol):
             self._handler.on_writable()
 
     def data_received(self, data: bytes) -> None:
+        if self._discards:
+            return
         self._heard = True
         self._backlog += data
         self._feed()
@@ -258,7 +262,13 @@ class WebSocket(asyncio.Protocol):
             return
         if output and not self._closing and (self.writable or failed or self._core.close_expected()):
             self._transport.write(output)
-        if failed or self._core.close_expected():
+        if failed:
+            # Closing on unread input would be a reset, which takes the close frame with it on its way.
+            self._closing = self._discards = True
+            self._backlog = b""
+            self._transport.resume_reading()
+            self._later("close", _LINGER_S, self._transport.close)
+        elif self._core.close_expected():
             self._closing = True
             self._transport.close()
 
@@ -267,7 +277,8 @@ class WebSocket(asyncio.Protocol):
             return
         if frame.opcode is not Opcode.CONT:
             self._is_text = frame.opcode is Opcode.TEXT
-        self._fragments.append(bytes(frame.data))
+        if frame.data:  # any number of empty ones may come
+            self._fragments.append(bytes(frame.data))
         if frame.fin:
             data, self._fragments = b"".join(self._fragments), []
             self._handler.on_frame(data, self._is_text)

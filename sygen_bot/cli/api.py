@@ -38,7 +38,9 @@ def enable() -> None:
 
 @app.command()
 def token(
-    show: Annotated[bool, typer.Option("--show", help="Print it.")] = False,
+    show: Annotated[
+        bool, typer.Option("--show", help="Print it; on a terminal the identity key and a link, too.")
+    ] = False,
     rotate: Annotated[
         bool, typer.Option("--rotate", help="Make a new one. The running gateway closes every connection.")
     ] = False,
@@ -55,13 +57,31 @@ def token(
         else:
             _say_on_stderr(_show_command())
         return
-    current = load_settings(paths).api.token.get_secret_value()
+    settings = load_settings(paths)
+    current = settings.api.token.get_secret_value()
     if not current:
         raise SetupError(
             "There is no token yet",
             f"`{command_line('api', 'enable')}` or the first `{command_line('serve')}` makes one.",
         )
     typer.echo(current if show else f"There is a token. {_show_command()}")
+    if show and sys.stderr.isatty():
+        _show_the_rest(paths, current, settings.api.public_url)
+
+
+def _show_the_rest(paths: Paths, current: str, public_url: str | None) -> None:
+    """For people who set up a client: what proves the gateway, and everything in one link."""
+    from urllib.parse import quote
+
+    from sygen_bot.identity import load_public_identity
+    from sygen_bot.instance import running_instance
+
+    key, instance = load_public_identity(paths), running_instance(paths)
+    if key is None:  # it has never been started
+        return
+    _say_on_stderr(f"identity  {key}")
+    if url := public_url or (instance and instance.url):
+        _say_on_stderr(f"link      {url.rstrip('/')}/#token={quote(current, safe='')}&server={key}")
 
 
 def _show_command() -> str:
@@ -80,7 +100,7 @@ def _hand_over(paths: Paths, new: str) -> str:
     if instance is None:
         return "There is a new token; the old one opens nothing any more."
     with suppress(ProcessLookupError):
-        os.kill(instance.pid, signal.SIGHUP)
+        os.kill(instance.pid, signal.SIGUSR1)
     deadline = time.monotonic() + _TAKEN_S
     while time.monotonic() < deadline:
         if _opens(paths, instance, new):

@@ -18,6 +18,7 @@ import typer
 
 from sygen_bot import __version__
 from sygen_bot.cli import api, ask, chat, config, doctor, model, serve, status
+from sygen_bot.cli.terminal import as_typed, command_line, program
 from sygen_bot.errors import ConfigError, SygenError
 
 _NO_ROOM: Final = "Make room on the disk, then try again."
@@ -27,7 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: quick to show, and errors are lines, not boxes
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Begin with `sygen serve`, then in another terminal `sygen chat`. `sygen COMMAND --help` tells more.",
+    epilog=f"Begin with `{program()} serve`, then in another terminal `{program()} chat`. `{program()} COMMAND --help` tells more.",
 )
 
 
@@ -88,7 +89,7 @@ def _run(command: Callable[[], object]) -> int:
         _forget_stdout()  # who read our output has gone: that is no error of ours, and nobody is there to tell
         return 1
     except SygenError as error:
-        return _fail(str(error), 2 if isinstance(error, ConfigError) else 1)
+        return _fail(as_typed(str(error)), 2 if isinstance(error, ConfigError) else 1)
     except OSError as error:
         _forget_stdout()
         return _fail(_told(error), 1)
@@ -122,7 +123,7 @@ def _told(error: OSError) -> str:
         errno.ENOTDIR: "Something else is where a folder should be: move it away, or name another home with SYGEN_HOME.",
         errno.EISDIR: "A folder is where a file should be: move it away, or name another home with SYGEN_HOME.",
         errno.EMFILE: "Allow more open files (`ulimit -n`), then try again.",
-    }.get(error.errno or 0, "`sygen doctor` looks for what is wrong here.")
+    }.get(error.errno or 0, f"`{command_line('doctor')}` looks for what is wrong here.")
     return f"{where}{what}. {advice}"
 
 

@@ -19,8 +19,9 @@ from sygen_bot.cli.connection import (
     UrlOption,
     find_gateway,
 )
+from sygen_bot.cli.terminal import command_line, program
 
-EPILOG: Final = """\b
+EPILOG: Final = f"""\b
 Exit codes:
   0    answered
   1    the turn failed, or the message was refused
@@ -31,10 +32,10 @@ Exit codes:
 
 \b
 Examples:
-  sygen ask "what is a monad?"
-  git diff | sygen ask "review this"
-  sygen ask - < question.txt
-  sygen ask --json "hello" | jq -r 'select(.type == "result").text'
+  {program()} ask "what is a monad?"
+  git diff | {program()} ask "review this"
+  {program()} ask - < question.txt
+  {program()} ask --json "hello" | jq -r 'select(.type == "result").text'
 """
 
 
@@ -87,6 +88,6 @@ def _question(words: list[str]) -> str:
         question = "\n\n".join(part for part in (" ".join(words), given) if part.strip())
     question = question.encode("utf-8", "surrogateescape").decode("utf-8", "replace")  # arguments may be any bytes
     if not question.strip():
-        typer.echo('There is nothing to ask. Try: sygen ask "hello"', err=True)
+        typer.echo(f"There is nothing to ask. Try: {command_line('ask', 'hello')}", err=True)
         raise typer.Exit(USAGE)
     return question

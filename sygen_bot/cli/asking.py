@@ -13,6 +13,8 @@ from sygen_bot.client import ClientError, Gateway, MessageRefused, connect
 if TYPE_CHECKING:
     from sygen_bot.cli.printing import AnswerPrinter
 
+GIVE_UP_S: Final = 15.0
+"""How long a lost connection may take to come back. The agent goes on meanwhile, and the answer waits."""
 _ABORT_S: Final = 3.0
 _TIME_OUT: Final = 0  # no signal has this number
 
@@ -69,6 +71,7 @@ class _Asking:
     def stop(self, number: int) -> None:
         """Abort the turn, and leave when it has ended; at once if there is none yet, or if this is said twice."""
         is_first, self.stopped_by = self.stopped_by is None, number
+        self._printer.explains_aborts = False  # who stops it knows
         if self._task is None:
             return
         if is_first and self._gateway is not None:
@@ -80,11 +83,11 @@ class _Asking:
     async def _converse(self, endpoint: Endpoint, question: str, chat: tuple[int | None, int | None]) -> int:
         async with connect(
             endpoint.url,
-            endpoint.token,
+            endpoint.opening,
             *chat,
             server_key=endpoint.server_key,
             ssl_context=endpoint.ssl_context,
-            reconnect=False,
+            give_up_after_s=GIVE_UP_S,
         ) as gateway:
             if question.strip().lower() == "/stop":
                 return await _stop_turns(gateway, self._printer)

@@ -11,6 +11,9 @@ from sygen_bot.cli.printing import AnswerPrinter
 from sygen_bot.cli.terminal import clean
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sygen_bot.cli.elsewhere import Said
     from sygen_bot.client import AnswerEvent
 
 _CHUNK: Final = 64 * 1024
@@ -42,8 +45,27 @@ class PlainScreen:
         self._printer.end()
         self._printer.explain(clean(sentence))
 
+    def past(self, said: Sequence[Said], *, left_out: int) -> None:  # noqa: ARG002 - there is always more to tell
+        for message in said:
+            if message.is_question:
+                self.message(message.text)
+            else:
+                self.block("\n".join(part for part in (message.text, message.note) if part))
+        self.block("--- until here: said before ---")
+
+    def message(self, text: str) -> None:
+        if sys.stdin.isatty():  # a program that pipes its questions in wants their answers and nothing else
+            self.note(f"> {text}")
+
+    def block(self, text: str) -> None:
+        if sys.stdin.isatty():
+            self.note(text.strip("\n"))
+
     def leave(self) -> None:
         self._lines.close()
+
+    def close(self) -> None:
+        pass
 
 
 class LineReader:

@@ -6,21 +6,25 @@ import asyncio
 import sys
 import termios
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from prompt_toolkit.application import run_in_terminal
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.styled import Styled
 from rich.text import Text
 
 from sygen_bot import __version__
-from sygen_bot.cli.chat_answer import AnswerView
+from sygen_bot.cli.chat_answer import AnswerView, markdown
 from sygen_bot.cli.chat_prompt import make_prompt
 from sygen_bot.cli.printing import REASONS
-from sygen_bot.cli.terminal import clean
+from sygen_bot.cli.terminal import clean, command_line
 from sygen_bot.events import Result, SystemStatus, TextDelta, ToolActivity
 
 if TYPE_CHECKING:
+    from sygen_bot.cli.elsewhere import Said
     from sygen_bot.client import AnswerEvent, ConnectionState, Gateway
 
 _FRAME_S: Final = 0.08
@@ -38,7 +42,8 @@ class RichScreen:
         self._view: AnswerView | None = None
         self._drawing: asyncio.Task[None] | None = None
         self._quiet: _Quiet = _Quiet()
-        self._notes: deque[Text] = deque()
+        self._quiet.start()  # to the end: in between, keys that mean something to a cooked terminal would be lost
+        self._notes: deque[RenderableType] = deque()
         self._model_may_differ = False
         self._is_leaving = False
         self._welcome()
@@ -56,7 +61,6 @@ class RichScreen:
         return None if self._is_leaving else text
 
     def begin(self) -> None:
-        self._quiet.start()
         self._view = AnswerView(self._console, waiting_for=self._waiting_for)
         self._drawing = asyncio.create_task(self._draw(self._view))
 
@@ -85,14 +89,39 @@ class RichScreen:
         if self._view is not None:
             self._view.close()
         self._view = self._drawing = None
-        self._quiet.stop()
 
     def note(self, sentence: str, *, is_error: bool = False) -> None:
         style = "red" if is_error else "dim"
         if self._view is not None:
             self._view.add_line(sentence, style)
+        else:
+            self._add(Text(clean(sentence), style=style))
+
+    def past(self, said: Sequence[Said], *, left_out: int) -> None:
+        if left_out:
+            before = "1 earlier message" if left_out == 1 else f"{left_out} earlier messages"
+            self._console.print(Text(before, style="dim italic"), end="\n\n")
+        for message in said:
+            if message.is_question:
+                self._console.print(_question(message.text))
+            elif text := clean(message.text).strip("\n"):
+                self._console.print(Padding(Styled(markdown(text), "dim"), (0, 0, 1, 0)))
+            if message.note:
+                self._console.print(Text(clean(message.note), style="dim italic"), end="\n\n")
+        self._console.print(Rule("until here: said before", style="dim", align="left"), end="\n\n")
+
+    def message(self, text: str) -> None:
+        self._add(_question(text))
+
+    def block(self, text: str) -> None:
+        self._add(Padding(markdown(clean(text).strip("\n")), (0, 0, 1, 0)))
+
+    def _add(self, thing: RenderableType) -> None:
+        """Print it above whatever is there now: an answer on its way, or the prompt."""
+        if self._view is not None:
+            self._console.print(thing)
             return
-        self._notes.append(Text(clean(sentence), style=style))
+        self._notes.append(thing)
         if self._prompt.app.is_running:
             run_in_terminal(self._print_notes)
             self._prompt.app.invalidate()
@@ -103,6 +132,9 @@ class RichScreen:
         self._is_leaving = True
         if self._prompt.app.is_running:
             self._prompt.app.exit(exception=EOFError())
+
+    def close(self) -> None:
+        self._quiet.stop()
 
     def _print_notes(self) -> None:
         """Print what came while the prompt was there: above it, or when it has gone."""
@@ -128,7 +160,7 @@ class RichScreen:
             return "/model tells who answers"
         provider, model = self._gateway.hello.active_provider, self._gateway.hello.active_model
         if provider is None:
-            return "nobody can answer: sygen doctor tells why"
+            return f"nobody can answer: {command_line('doctor')} tells why"
         return provider if model in (None, provider) else f"{provider}/{model}"
 
     def _welcome(self) -> None:
@@ -141,8 +173,13 @@ class RichScreen:
         self._console.print()
 
 
+def _question(text: str) -> Text:
+    """As it looks where it was typed, but quiet."""
+    return Text("> " + clean(text).strip("\n").replace("\n", "\n  "), style="dim")
+
+
 class _Quiet:
-    """Keeps what is typed during an answer from being echoed into it. It is not lost: the next prompt gets it."""
+    """Keeps what is typed while no prompt is there from being echoed. It is not lost: the next prompt gets it."""
 
     def __init__(self) -> None:
         self._before: list[int | list[bytes | int]] | None = None

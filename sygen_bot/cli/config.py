@@ -82,17 +82,24 @@ def path() -> None:
 
 def _save(paths: Paths, key: str, value: str) -> Settings:
     """Save `value` as JSON where it is JSON that fits, else as text: a model may be called `4`."""
+    from sygen_bot.cli.preflight import target_problems
     from sygen_bot.config import save_setting
+    from sygen_bot.orchestrator.providers import build_providers
+
+    def save(as_what: object) -> Settings:
+        return save_setting(
+            paths, key, as_what, find_problems=lambda new: target_problems(new, build_providers(new, paths))
+        )
 
     try:
         parsed = json.loads(value)
     except (ValueError, RecursionError):
-        return save_setting(paths, key, value)
+        return save(value)
     try:
-        return save_setting(paths, key, parsed)
+        return save(parsed)
     except ConfigError as error:
         try:
-            return save_setting(paths, key, value)
+            return save(value)
         except ConfigError:
             raise error from None
 

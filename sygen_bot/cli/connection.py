@@ -12,11 +12,12 @@ import typer
 
 from sygen_bot.cli.network import is_loopback, is_tailnet
 from sygen_bot.cli.terminal import command_line
-from sygen_bot.errors import SetupError
+from sygen_bot.errors import SetupError, SygenError
 from sygen_bot.paths import Paths
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
 
     import httpx
 
@@ -81,13 +82,21 @@ class NoGateway(SetupError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """A gateway and what opens it. `is_own`: it runs in this home."""
+    """A gateway and what opens it. `is_own`: it runs in this home. `has_given_key`: somebody says what its identity key is."""
 
     url: str
     token: str
     server_key: str | None
     ssl_context: ssl.SSLContext | None
     is_own: bool
+    has_given_key: bool = False
+    newest_token: Callable[[], str] | None = None
+    """Reads the token anew, where it is this home's: it may have been replaced since."""
+
+    @property
+    def opening(self) -> str | Callable[[], str]:
+        """What opens it at every connection."""
+        return self.newest_token or self.token
 
     @property
     def is_private(self) -> bool:
@@ -130,13 +139,22 @@ def own_endpoint(
     from sygen_bot.config import load_settings
     from sygen_bot.identity import load_public_identity
 
-    settings = load_settings(paths)
+    current = load_settings(paths).api.token.get_secret_value()
+
+    def newest_token() -> str:
+        try:
+            return load_settings(paths).api.token.get_secret_value()
+        except SygenError:  # somebody is at work on the configuration
+            return current
+
     return Endpoint(
         url=instance.url,
-        token=token or settings.api.token.get_secret_value(),
+        token=token or current,
         server_key=server_key or load_public_identity(paths),
         ssl_context=_own_tls(instance.tls_cert),
         is_own=True,
+        has_given_key=server_key is not None,
+        newest_token=newest_token if token is None else None,
     )
 
 
@@ -161,10 +179,15 @@ def with_advice(error: Exception, endpoint: Endpoint) -> str:
     if not isinstance(error, HandshakeRefused):
         is_untrusted = "certificate" in str(error).lower()
         return f"{error} SSL_CERT_FILE names a certificate to trust." if is_untrusted else str(error)
-    if error.reason == "auth_failed":
-        where = "here" if endpoint.is_own else "there"
-        return f"The gateway does not accept the token. `sygen api token --show` tells the right one {where}."
-    return str(error)
+    return not_accepted(endpoint) if error.reason == "auth_failed" else str(error)
+
+
+def not_accepted(endpoint: Endpoint) -> str:
+    """What to say when the gateway does not let us in: sealed for another key, the right token is a wrong one, too."""
+    or_key = ", or --server-key is not its identity key" if endpoint.has_given_key else ""
+    showing = ("api", "token", "--show")
+    where = f"`{command_line(*showing)}`" if endpoint.is_own else f"Over there `{' '.join(('sygen', *showing))}`"
+    return f"The gateway does not accept the token{or_key}. {where} tells what is right."
 
 
 def _named_gateway(paths: Paths, url: str, token: str | None, server_key: str | None) -> Endpoint:
@@ -181,12 +204,14 @@ def _named_gateway(paths: Paths, url: str, token: str | None, server_key: str | 
             f"{address} asks for its token",
             "Give it with SYGEN_TOKEN or --token; over there `sygen api token --show` tells it.",
         )
+    known_key = server_key or link.get("server", [None])[0]
     return Endpoint(
         url=re.sub("^ws(s?):", r"http\1:", address.rstrip("/")),
         token=token,
-        server_key=server_key or link.get("server", [None])[0],
+        server_key=known_key,
         ssl_context=None,
         is_own=False,
+        has_given_key=known_key is not None,
     )
 
 

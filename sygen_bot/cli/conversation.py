@@ -5,17 +5,28 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import uuid
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
 import typer
 
 from sygen_bot.cli.connection import NO_CONNECTION, Endpoint, with_advice
+from sygen_bot.cli.elsewhere import Elsewhere
 from sygen_bot.cli.interrupts import on_interrupt
 from sygen_bot.cli.terminal import is_smart
-from sygen_bot.client import ClientError, ConnectionLost, Gateway, MessageRefused, connect
+from sygen_bot.client import (
+    ClientError,
+    ConnectionLost,
+    Gateway,
+    MessageRefused,
+    connect,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sygen_bot.cli.elsewhere import Said
     from sygen_bot.client import AnswerEvent, ConnectionState
 
 QUIT: Final = ("/quit", "/exit")
@@ -27,7 +38,7 @@ async def converse(endpoint: Endpoint, chat_id: int | None, channel_id: int | No
     try:
         async with connect(
             endpoint.url,
-            endpoint.token,
+            endpoint.opening,
             chat_id,
             channel_id,
             server_key=endpoint.server_key,
@@ -61,8 +72,24 @@ class Screen(Protocol):
         """Say something that is no part of an answer, also while `read` waits."""
         ...
 
+    def past(self, said: Sequence[Said], *, left_out: int) -> None:
+        """Show what was said before, and that `left_out` messages came before that. `read` does not wait yet."""
+        ...
+
+    def message(self, text: str) -> None:
+        """Show what the person says on another device, also while `read` waits."""
+        ...
+
+    def block(self, text: str) -> None:
+        """Show a whole piece of an answer that was not asked for here, also while `read` waits."""
+        ...
+
     def leave(self) -> None:
         """Make `read` return None."""
+        ...
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
         ...
 
 
@@ -88,17 +115,24 @@ class Conversation:
     async def run(self, gateway: Gateway, screen: Screen, endpoint: Endpoint) -> int:
         """The exit code."""
         self._screen = screen
-        following = asyncio.create_task(self._follow(gateway, screen))
+        elsewhere = Elsewhere(gateway, screen)
+        following: list[asyncio.Task[None]] = []
         try:
+            await elsewhere.recall()
+            following = [asyncio.create_task(elsewhere.follow()), asyncio.create_task(self._follow(gateway, screen))]
             while not self._is_leaving and self._over is None:
                 text = await screen.read()
                 if text is None or text.strip().lower() in QUIT:
                     break
                 if text.strip():
-                    await self._turn(gateway, screen, text)
+                    await self._turn(gateway, screen, elsewhere, text)
         finally:
             self._screen = None
-            following.cancel()
+            for task in following:
+                task.cancel()
+            screen.close()
+            await asyncio.gather(*following, return_exceptions=True)
+            await elsewhere.close()
         if self._over is not None:
             screen.note(with_advice(self._over, endpoint), is_error=True)
             return NO_CONNECTION
@@ -114,8 +148,8 @@ class Conversation:
             self._over = error
             screen.leave()
 
-    async def _turn(self, gateway: Gateway, screen: Screen, text: str) -> None:
-        answering = asyncio.create_task(self._answer(gateway, screen, text))
+    async def _turn(self, gateway: Gateway, screen: Screen, elsewhere: Elsewhere, text: str) -> None:
+        answering = asyncio.create_task(self._answer(gateway, screen, elsewhere, text))
 
         def interrupted(number: int) -> None:
             if self._aborting is not None or number == signal.SIGTERM:
@@ -137,15 +171,21 @@ class Conversation:
         if not answering.cancelled() and (error := answering.exception()) is not None:
             raise error
 
-    async def _answer(self, gateway: Gateway, screen: Screen, text: str) -> None:
+    async def _answer(self, gateway: Gateway, screen: Screen, elsewhere: Elsewhere, text: str) -> None:
         try:
             if text.strip().lower() == "/stop":  # no turn: nothing but the number of stopped ones answers it
                 stopped = await gateway.abort()
                 screen.note("1 turn was stopped." if stopped == 1 else f"{stopped} turns were stopped.")
                 return
-            async with aclosing(gateway.ask(text)) as events:
-                async for event in events:
-                    screen.show(event)
+            message_id = uuid.uuid4().hex
+            elsewhere.expect(message_id)
+            try:
+                async with aclosing(gateway.ask(text, message_id=message_id)) as events:
+                    async for event in events:
+                        screen.show(event)
+            except asyncio.CancelledError:
+                elsewhere.leave_to_us(message_id)
+                raise
         except (MessageRefused, ConnectionLost) as error:
             screen.note(str(error), is_error=True)
 

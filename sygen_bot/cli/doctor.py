@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from sygen_bot.cli.terminal import clean
+from sygen_bot.cli.terminal import as_typed, clean
 
 if TYPE_CHECKING:
     from sygen_bot.cli.checkup import Finding
@@ -37,9 +37,9 @@ def _print(findings: list[Finding]) -> None:
         start = (
             f"{typer.style(f'{sign:<6}', fg=colour, bold=finding.state == 'broken')}  {finding.name:<{name_width}}  "
         )
-        typer.echo(start + clean(finding.detail))
+        typer.echo(start + clean(as_typed(finding.detail)))
         if finding.remedy:
-            typer.echo(" " * (10 + name_width) + clean(finding.remedy))
+            typer.echo(" " * (10 + name_width) + clean(as_typed(finding.remedy)))
     broken = sum(finding.state == "broken" for finding in findings)
     if sys.stdout.isatty():
         typer.echo()

@@ -66,6 +66,6 @@ def _install_with_bar(target: Path, title: str) -> None:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task(title, total=None)
         install_weights(target, progress=lambda done, total: progress.update(task, completed=done, total=total))

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeAlias
 
-_TAILNETS: Final = (ipaddress.ip_network("100.64.0.0/10"), ipaddress.ip_network("fd7a:115c:a1e0::/48"))
+from sygen_bot.cli.terminal import command_line
+
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+Interfaces: TypeAlias = Mapping[str, Sequence[str]]
+
+_TAILNET: Final = ipaddress.ip_network("fd7a:115c:a1e0::/48")
+_SHARED: Final = ipaddress.ip_network("100.64.0.0/10")
+"""Where tailnets have their IPv4 addresses, and carriers those that many of their customers share."""
 
 
 def is_loopback(host: str) -> bool:
@@ -16,28 +25,45 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def is_tailnet(host: str) -> bool:
-    """Whether `host` is an address of a tailnet: reached by its own devices, encrypted."""
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    return any(address in network for network in _TAILNETS)
+def is_tailnet(host: str, interfaces: Interfaces | None = None) -> bool:
+    """Whether `host` is an address of a tailnet that this machine is in: reached by its own devices, encrypted."""
+    address = _address(host)
+    return _is_in(address, _TAILNET) or (_is_in(address, _SHARED) and find_tailscale(interfaces) is not None)
 
 
-def find_tailscale() -> str | None:
-    """The address, or else the name, of the Tailscale interface of this machine."""
+def find_tailscale(interfaces: Interfaces | None = None) -> str | None:
+    """The address, or else the name, of the Tailscale interface. `interfaces`: addresses by name, by default this machine's.
+
+    The interface is known by its name or by its IPv6 address: its IPv4 address alone could be one of a carrier.
+    """
+    for name, texts in (_interfaces() if interfaces is None else interfaces).items():
+        addresses = [_address(text) for text in texts]
+        if name.startswith("tailscale") or any(_is_in(address, _TAILNET) for address in addresses):
+            own = (address for address in addresses if _is_in(address, _SHARED) or _is_in(address, _TAILNET))
+            return str(next(own, name))
+    return None
+
+
+def _interfaces() -> Interfaces:
     import psutil
 
     try:
-        interfaces = psutil.net_if_addrs()
+        found = psutil.net_if_addrs()
     except (psutil.Error, OSError):
+        return {}
+    return {name: [address.address for address in addresses] for name, addresses in found.items()}
+
+
+def _address(text: str) -> Address | None:
+    """None for what is no IP address: a name, or that of a network card."""
+    try:
+        return ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
         return None
-    for addresses in interfaces.values():
-        for address in addresses:
-            if is_tailnet(address.address):
-                return str(address.address)
-    return next((name for name in interfaces if name.startswith("tailscale")), None)
+
+
+def _is_in(address: Address | None, network: Network) -> bool:
+    return address is not None and address in network
 
 
 def exposure(host: str, *, allow_public: bool) -> str | None:
@@ -46,5 +72,5 @@ def exposure(host: str, *, allow_public: bool) -> str | None:
         return None
     return (
         f"other machines reach this gateway ({host}), and no Tailscale is found here. For this machine alone: --host 127.0.0.1. "
-        "If it is meant: `sygen config set api.allow_public true`"
+        f"If it is meant: `{command_line('config', 'set', 'api.allow_public', 'true')}`"
     )

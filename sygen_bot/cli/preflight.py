@@ -38,8 +38,11 @@ def tls_problems(settings: Settings) -> list[Problem]:
 
 
 def target_problems(settings: Settings, providers: Sequence[Provider]) -> list[Problem]:
-    """A provider that is named but does not exist. One that only cannot run now is no problem of the configuration."""
+    """A provider that is named or set up but does not exist. One that only cannot run now is no problem of the configuration."""
     known = [provider.info.id for provider in providers]
-    named = {"provider": settings.provider, "agents.main.provider": settings.agent.provider}
+    named = {"provider": settings.provider, f"agents.{settings.agent_name}.provider": settings.agent.provider}
     allowed = ", ".join(known) if known else "none, this installation has no provider"
-    return [Problem(key, name, allowed) for key, name in named.items() if name is not None and name not in known]
+    problems = [Problem(key, name, allowed) for key, name in named.items() if name is not None and name not in known]
+    return problems + [
+        Problem(f"providers.{name}", "an unknown provider", allowed) for name in settings.providers if name not in known
+    ]

@@ -26,6 +26,7 @@ class AnswerPrinter:
 
     def __init__(self) -> None:
         self.was_aborted = False
+        self.explains_aborts = True
         self._out_is_terminal = sys.stdout.isatty()
         self._err_is_terminal = sys.stderr.isatty()
         self._at_line_start = True
@@ -49,7 +50,7 @@ class AnswerPrinter:
                 self.was_aborted = event.aborted
                 if event.aborted:
                     self.end()
-                    if event.reason != "abort":
+                    if event.reason != "abort" or self.explains_aborts:
                         self.explain(REASONS.get(event.reason or "", "The turn was aborted."))
             case _:
                 pass

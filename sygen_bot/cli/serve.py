@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import sys
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from sygen_bot.cli.terminal import program
+
 EPILOG: Final = (
     "Prints one line, `listening on URL`, when it accepts connections. SIGTERM or Ctrl-C stops it: turns that run get "
-    "api.drain_s seconds to end; a second one stops it at once. SIGHUP makes it read its token again. "
+    "api.drain_s seconds to end; a second one stops it at once. A closed terminal stops it, too; "
+    "without a terminal SIGHUP, and SIGUSR1 always, makes it read its token again. "
     "Exit codes: 0 stopped; 1 it could not run; 2 the configuration is wrong, one line on stderr for each problem."
 )
+
+_SWITCH_S: Final = 0.0005
 
 
 def serve(
@@ -22,7 +28,7 @@ def serve(
         int | None, typer.Option(metavar="PORT", help="Port (config: api.port); 0 takes a free one.")
     ] = None,
     provider: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Who answers; `sygen doctor` lists who can.")
+        str | None, typer.Option(metavar="NAME", help=f"Who answers; `{program()} doctor` lists who can.")
     ] = None,
     model: Annotated[str | None, typer.Option(metavar="NAME", help="Which of its models.")] = None,
     tls_cert: Annotated[
@@ -49,6 +55,8 @@ def serve(
         "api.tls_key": tls_key,
     }
     overrides: dict[str, object] = {key: value for key, value in given.items() if value is not None}
+    # The database works in threads. On a busy loop each of its statements would wait this long for its turn.
+    sys.setswitchinterval(_SWITCH_S)
     gc.disable()  # until the gateway is up: nothing made by then is thrown away, and looking for it takes time
     try:
         with contextlib.suppress(asyncio.CancelledError), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

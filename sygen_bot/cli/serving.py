@@ -15,6 +15,7 @@ import typer
 
 from sygen_bot.cli.network import exposure
 from sygen_bot.cli.preflight import target_problems, tls_problems
+from sygen_bot.cli.terminal import command_line
 from sygen_bot.cli.welcome import print_welcome, who_answers
 from sygen_bot.config import Settings, ensure_token, load_settings
 from sygen_bot.errors import ConfigError, SygenError
@@ -52,7 +53,8 @@ async def serve_until_stopped(overrides: dict[str, object]) -> None:
             _log.info("token_replaced", note="all connections were closed")
 
     stop = _stop_on_signals(lambda: 0 if gateway is None else gateway.orchestrator.turns_running, settings)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, read_token_again)
+    _on_hangup(stop, read_token_again)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, read_token_again)
     with InstanceLock(paths) as lock:
         async with running_gateway(settings, paths, token=token, providers=providers) as gateway:
             read_token_again()
@@ -82,6 +84,14 @@ def _stop_on_signals(turns_running: Callable[[], int], settings: Settings) -> as
     return stop
 
 
+def _on_hangup(stop: asyncio.Event, read_token_again: Callable[[], None]) -> None:
+    """The terminal has been closed: stop. Without one it means what it means for daemons: look at the configuration again."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # nohup: that is to be kept
+        return
+    act = stop.set if sys.stdin.isatty() else read_token_again
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, act)
+
+
 def _say_stopping(turns: int, drain_s: float) -> None:
     if sys.stderr.isatty():
         what = "1 running turn" if turns == 1 else f"{turns} running turns"
@@ -103,7 +113,12 @@ def _announce(gateway: Gateway, settings: Settings) -> None:
         return
     for event, text in warnings.items():
         _log.warning(event, advice=text)
-    _log.info("ready", url=gateway.url, answers=answers or "nobody", hint="`sygen api token --show` tells the token")
+    _log.info(
+        "ready",
+        url=gateway.url,
+        answers=answers or "nobody",
+        hint=f"`{command_line('api', 'token', '--show')}` tells the token",
+    )
     for text in advice:
         _log.warning("cannot_answer", reason=text)
 

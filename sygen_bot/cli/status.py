@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sygen_bot.cli.connection import Endpoint, NoGateway, ServerKeyOption, TokenOption, UrlOption, find_gateway
+from sygen_bot.cli.connection import (
+    Endpoint,
+    NoGateway,
+    ServerKeyOption,
+    TokenOption,
+    UrlOption,
+    find_gateway,
+    not_accepted,
+)
+from sygen_bot.cli.terminal import command_line
 from sygen_bot.errors import SygenError
 
 if TYPE_CHECKING:
@@ -58,9 +67,7 @@ def read_status(endpoint: Endpoint) -> dict[str, Any]:  # whatever this version 
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise StatusUnknown(f"{endpoint.url} does not answer: {_reason(error)}.") from error
     if answer.status_code == httpx.codes.UNAUTHORIZED:
-        raise StatusUnknown(
-            "The gateway runs, but does not accept the token. `sygen api token --show` tells the right one there."
-        )
+        raise StatusUnknown(not_accepted(endpoint))
     facts = _object(answer)
     if facts is None:
         raise StatusUnknown(f"Whoever answers at {endpoint.url} is no gateway of this version.")
@@ -86,7 +93,7 @@ def _lines(endpoint: Endpoint, facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("running", endpoint.url),
         ("version", str(facts.get("version", "unknown"))),
         ("uptime", span(float(facts.get("uptime_s", 0)))),
-        ("answers", target or "nobody: `sygen doctor` tells why"),
+        ("answers", target or f"nobody: `{command_line('doctor')}` tells why"),
         ("connections", str(facts.get("connections", 0))),
         ("sessions", str(facts.get("sessions", 0))),
         ("turns", f"{running} running, {queued} waiting"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -11,6 +12,8 @@ from typing import Final, TextIO
 
 # Control characters but tab and newline: printed raw, they would move the cursor, change titles or the clipboard.
 _CONTROLS: Final = dict.fromkeys((*range(0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0)))
+
+_NAMED: Final = re.compile("`sygen ([^`]+)`")
 
 
 def clean(text: str) -> str:
@@ -31,11 +34,17 @@ def dim(text: str, stream: TextIO) -> str:
 def command_line(*arguments: str) -> str:
     """What to type for `sygen ARGUMENTS` from here: as it was typed for this process, with the SYGEN_HOME of this process."""
     home = os.environ.get("SYGEN_HOME")
-    words = [_program(), *(shlex.quote(argument) for argument in arguments)]
+    words = [program(), *(shlex.quote(argument) for argument in arguments)]
     return " ".join([f"SYGEN_HOME={shlex.quote(home)}", *words] if home else words)
 
 
-def _program() -> str:
+def as_typed(advice: str) -> str:
+    """`advice` from a part that knows nothing of this command line: its `sygen ...` as it has to be typed from here."""
+    return _NAMED.sub(lambda named: f"`{command_line(*named[1].split())}`", advice)
+
+
+def program() -> str:
+    """How `sygen` was typed for this process."""
     typed = sys.argv[0]
     if Path(typed).name == "__main__.py":
         return "python -m sygen_bot"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from sygen_bot.cli.terminal import command_line
+from sygen_bot.cli.terminal import as_typed, command_line
 
 if TYPE_CHECKING:
     from sygen_bot.config import Settings
@@ -26,11 +26,11 @@ def who_answers(registry: ProviderRegistry, settings: Settings) -> tuple[str | N
         return f"{name} ({chosen}/{model})" if model and model != chosen else f"{name} ({chosen})", []
     candidates = [named] if named else list(registry.all())
     reasons = [
-        f"{registry.all()[provider].info.name}: {check.reason} {check.remedy}".strip()
+        as_typed(f"{registry.all()[provider].info.name}: {check.reason} {check.remedy}".strip())
         for provider in candidates
         if (check := registry.check_of(provider))
     ]
-    return None, reasons or ["No provider is installed. `sygen doctor` tells what there could be."]
+    return None, reasons or [f"No provider is installed. `{command_line('doctor')}` tells what there could be."]
 
 
 def print_welcome(gateway: Gateway, *, answers: str | None, advice: Sequence[str], warnings: Sequence[str]) -> None:

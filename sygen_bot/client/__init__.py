@@ -6,17 +6,18 @@ async with connect("http://127.0.0.1:8741", token) as gateway:
             print(event.data, end="", flush=True)
 """
 
-from sygen_bot.api.protocol import AuthOk, Notification, ProviderCard
+from sygen_bot.api.protocol import AuthOk, Notification, ProviderCard, Received
 from sygen_bot.client.errors import (
     CannotConnect,
     ClientError,
     ConnectionLost,
     HandshakeRefused,
     MessageRefused,
+    RequestFailed,
     TurnFailed,
 )
 from sygen_bot.client.gateway import AnswerEvent, ConnectionState, Gateway, connect
-from sygen_bot.events import FileRef, Result, SystemStatus, TextDelta, ThinkingDelta, ToolActivity, Usage
+from sygen_bot.events import FileRef, Result, SystemStatus, TextDelta, ThinkingDelta, ToolActivity, Usage, UserMessage
 
 __all__ = (  # noqa: RUF022 - by kind
     # connecting
@@ -34,6 +35,8 @@ __all__ = (  # noqa: RUF022 - by kind
     "Result",
     "FileRef",
     "Usage",
+    "UserMessage",
+    "Received",
     "Notification",
     # errors
     "ClientError",
@@ -42,4 +45,5 @@ __all__ = (  # noqa: RUF022 - by kind
     "ConnectionLost",
     "MessageRefused",
     "TurnFailed",
+    "RequestFailed",
 )

@@ -5,7 +5,8 @@ ClientError
 ├── HandshakeRefused     the gateway does not let us in, or is not the one we know
 ├── ConnectionLost       the connection went away before the answer was there
 ├── MessageRefused       the gateway did not take the message; nothing ran
-└── TurnFailed           the turn ended without an answer
+├── TurnFailed           the turn ended without an answer
+└── RequestFailed        a request to the JSON API was answered with an error
 """
 
 from __future__ import annotations
@@ -48,12 +49,19 @@ class HandshakeRefused(ClientError):
 
 
 class ConnectionLost(ClientError):
-    """The connection went away before the answer was there. The agent may go on all the same."""
+    """The connection went away before the answer was there. The agent may go on all the same.
+
+    `was_too_large`: the gateway closed it because of a frame of ours.
+    """
 
     code = "connection_lost"
 
+    def __init__(self, *, was_too_large: bool = False) -> None:
+        super().__init__()
+        self.was_too_large = was_too_large
+
     def __str__(self) -> str:
-        return "The connection was lost before the answer was there. The agent goes on without us."
+        return "The connection was lost before the answer was there. If the gateway still runs, so does the agent."
 
 
 class MessageRefused(ClientError):
@@ -70,3 +78,16 @@ class MessageRefused(ClientError):
 
 class TurnFailed(MessageRefused):
     """The turn began and ended without an answer."""
+
+
+class RequestFailed(ClientError):
+    """A request to the JSON API was answered with an error: `status` as in HTTP, `code` as in its body."""
+
+    def __init__(self, status: int, code: str, sentence: str) -> None:
+        super().__init__(status, code, sentence)
+        self.status = status
+        self.code = code  # type: ignore[misc]  # see MessageRefused
+        self.sentence = sentence
+
+    def __str__(self) -> str:
+        return self.sentence

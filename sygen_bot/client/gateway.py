@@ -12,63 +12,97 @@ import uuid
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
 
 from sygen_bot.api.protocol import (
     Abort,
     AbortOk,
+    Accepted,
     AuthOk,
+    AuthRequest,
     ClientMessage,
     ErrorReply,
     Notification,
     Ping,
     Pong,
+    Received,
+    Request,
+    Response,
     ServerEvent,
     UserText,
+    encode_client_message,
 )
-from sygen_bot.client.errors import CannotConnect, ClientError, ConnectionLost, MessageRefused, TurnFailed
+from sygen_bot.client.errors import (
+    CannotConnect,
+    ClientError,
+    ConnectionLost,
+    MessageRefused,
+    RequestFailed,
+    TurnFailed,
+)
 from sygen_bot.client.inbox import Inbox
 from sygen_bot.client.wire import Address, Wire, open_wire
-from sygen_bot.events import Failed, Result, SystemStatus, TextDelta, ThinkingDelta, ToolActivity
+from sygen_bot.events import (
+    Failed,
+    Result,
+    SessionDeleted,
+    SystemStatus,
+    TextDelta,
+    ThinkingDelta,
+    ToolActivity,
+    UserMessage,
+)
 
 ConnectionState = Literal["connected", "reconnecting", "closed"]
 AnswerEvent = TextDelta | ThinkingDelta | ToolActivity | SystemStatus | Result
 
-_FIRST_PAUSE_S: Final = 0.2
+_TOO_LONG: Final = "The message is too long for the gateway (`api.max_frame_bytes` there). The agent has not seen it."
+_FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 15.0
-_STEADY_S: Final = 5.0
-"""A connection that lived this long was a good one: the next attempt after it comes at once."""
+_LONGEST_PAUSE_WHEN_LET_IN_S: Final = 1.0
+"""After a connection that came about but brought nothing: the gateway is there, and only the line is bad."""
 
 _Answer = TypeVar("_Answer")
+_Heard = TypeVar("_Heard")
 _log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
 async def connect(
     url: str,
-    token: str | None = None,
+    token: str | Callable[[], str] | None = None,
     chat_id: int | None = None,
     channel_id: int | None = None,
     *,
     server_key: str | None = None,
     ssl_context: ssl.SSLContext | None = None,
     reconnect: bool = True,
+    give_up_after_s: float | None = None,
     on_state: Callable[[ConnectionState], None] | None = None,
 ) -> AsyncIterator[Gateway]:
     """Connect to the gateway at `url` (http(s) or ws(s), or a link with `#token=...&server=...`) for as long as the block runs.
 
+    `token` may be a function that tells it: it is asked before every connection.
     `chat_id` and `channel_id` name the conversation, integers from 1 to 2^53-1; the gateway's default chat without them.
     `server_key`, the gateway's identity key in base64, seals the token on its way and proves the gateway.
-    With `reconnect` a lost connection comes back by itself; `on_state` is told when it goes and comes.
+    With `reconnect` a lost connection comes back by itself, for ever or until it was away for `give_up_after_s`; `on_state` is
+    told when it goes and comes.
     Raises CannotConnect or HandshakeRefused if the first connection does not come about.
     """
-    address = Address.parse(url, token, server_key)
+    asked = AuthRequest(chat_id=chat_id, channel_id=channel_id, sync=True, full_tools=True, rpc=True)
 
-    async def open_one() -> Wire:
-        return await open_wire(address, chat_id=chat_id, channel_id=channel_id, ssl_context=ssl_context)
+    async def open_one(cursor: str | None) -> Wire:
+        address = Address.parse(url, token() if callable(token) else token, server_key)
+        return await open_wire(address, msgspec.structs.replace(asked, cursor=cursor), ssl_context=ssl_context)
 
     gateway = Gateway(
-        await open_one(), open_wire=open_one if reconnect else None, on_state=on_state or (lambda _state: None)
+        await open_one(None),
+        open_wire=open_one if reconnect else None,
+        give_up_after_s=give_up_after_s,
+        on_state=on_state or (lambda _state: None),
     )
     try:
         yield gateway
@@ -77,70 +111,110 @@ async def connect(
 
 
 class Gateway:
-    """A conversation on a gateway; made by `connect`."""
+    """A conversation on a gateway; made by `connect`.
+
+    A lost connection is taken up where it broke off: what was missed comes first, each event once.
+    """
 
     def __init__(
         self,
         wire: Wire,
         *,
-        open_wire: Callable[[], Awaitable[Wire]] | None,
+        open_wire: Callable[[str | None], Awaitable[Wire]] | None,
+        give_up_after_s: float | None,
         on_state: Callable[[ConnectionState], None],
     ) -> None:
         self._wire: Wire | None = wire
+        self._give_up_after_s = give_up_after_s
         self._open_wire = open_wire
         self._on_state = on_state
         self._changed = asyncio.Condition()
         self._over: ClientError | None = None
-        self._turns: deque[_PendingTurn] = deque()  # the gateway runs them one after another, in this order
+        self._cursor = wire.hello.cursor
+        self._questions: dict[str, Question] = {}  # by message id
         self._aborts: deque[asyncio.Future[int]] = deque()
         self._pings: deque[asyncio.Future[None]] = deque()
+        self._requests: dict[str, asyncio.Future[Response]] = {}
+        self._requests_sent: dict[str, Request] = {}
         self._notified: set[Inbox[Notification]] = set()
+        self._followers: set[Inbox[Received]] = set()
         self.hello: AuthOk = wire.hello
         """The gateway's answer to the newest handshake: who can answer, who does, which chat this is."""
         self._running = asyncio.create_task(self._run(wire), name="gateway connection")
 
     # --- what a program does ------------------------------------------------------------------------------------------
 
-    async def ask(self, text: str) -> AsyncGenerator[AnswerEvent, None]:
-        """Send a message and yield what the agent says to it, a `Result` last.
+    async def ask(self, text: str, *, message_id: str | None = None) -> AsyncGenerator[AnswerEvent, None]:
+        """Send a message and yield what the agent says to it, a `Result` last. A lost connection does not interrupt it.
 
-        Leaving the loop early does not stop the agent; `abort` does. Raises MessageRefused, TurnFailed or ConnectionLost.
+        Leaving the loop early does not stop the agent; `abort` does. `message_id`: a name for the message, up to 64 characters;
+        asking again under the same name does not run it again, but gives its answer.
+        Raises MessageRefused or TurnFailed; ConnectionLost or HandshakeRefused if the connection does not come back.
         """
         if text.strip().lower() == "/stop":
             raise MessageRefused("invalid", "Stopping is no question: it has no answer. Use abort().")
-        turn = _PendingTurn(uuid.uuid4().hex)
+        question = Question(UserText(text, message_id or uuid.uuid4().hex))
         wire = await self._connected()
-        self._turns.append(turn)
-        try:
-            await wire.send(UserText(text, turn.message_id))
-        except ConnectionLost:
-            self._forget(turn)
-            raise
+        if question.message_id in self._questions:
+            raise MessageRefused("conflict", "The answer to this message is being waited for already.")
+        self._questions[question.message_id] = question
+        with contextlib.suppress(ConnectionLost):  # then it is sent when the connection is back
+            await wire.send(question.message)
         while True:
-            event = await turn.inbox.get()
+            event = await question.inbox.get()
             yield event
             if isinstance(event, Result):
                 return
 
+    async def follow(self) -> AsyncGenerator[Received, None]:
+        """Yield everything that happens in this session from now on, whoever asked: messages, answers, tools, ends."""
+        async for received in self._listen(self._followers):
+            yield received
+
+    async def notifications(self) -> AsyncGenerator[Notification, None]:
+        """Yield every notification that arrives from now on, until the connection is over; raises what ended it."""
+        async for notification in self._listen(self._notified):
+            yield notification
+
     async def abort(self, *, channel_only: bool = False) -> int:
         """Stop what runs and waits in this chat, in all its channels or only in this one. Returns the number of turns stopped."""
-        return await self._request(Abort(channel_only=channel_only), self._aborts)
+        return await self._send_and_wait(Abort(channel_only=channel_only), self._aborts)
 
     async def ping(self) -> float:
         """The time of a round trip, in seconds."""
         started = time.perf_counter()
-        await self._request(Ping(), self._pings)
+        await self._send_and_wait(Ping(), self._pings)
         return time.perf_counter() - started
 
-    async def notifications(self) -> AsyncGenerator[Notification, None]:
-        """Yield every notification that arrives from now on, until the connection is over; raises what ended it."""
-        inbox: Inbox[Notification] = Inbox()
-        self._notified.add(inbox)
+    async def request(self, method: str, path: str, body: object = None) -> Any:
+        """Ask the gateway's JSON API over this connection, encrypted. Returns the decoded body.
+
+        Raises RequestFailed if the answer is an error, MessageRefused if it is too long, ConnectionLost if no answer came: what
+        was asked for may be done then.
+        """
+        request = Request(uuid.uuid4().hex, method, path, body)
+        wire = await self._connected()
+        answered = self._requests[request.id] = asyncio.get_running_loop().create_future()
+        self._requests_sent[request.id] = request
         try:
-            while self._over is None:
-                yield await inbox.get()
+            with contextlib.suppress(ConnectionLost):  # then that is the answer, or why it is so
+                await wire.send(request)
+            response = await answered
         finally:
-            self._notified.discard(inbox)
+            self._requests.pop(request.id, None)
+            self._requests_sent.pop(request.id, None)
+        if response.status >= 400:
+            error = response.body if isinstance(response.body, dict) else {}
+            raise RequestFailed(response.status, str(error.get("code")), str(error.get("error")))
+        return response.body
+
+    async def history(self, *, limit: int = 50, before: str | None = None) -> dict[str, Any]:
+        """The last messages of this session, or those before the message `before`: `messages`, `has_more`, `total`, `cursor`."""
+        paging = {"limit": str(limit)} | ({} if before is None else {"before": before})
+        page: dict[str, Any] = await self.request(
+            "GET", f"/api/chat/sessions/{self.hello.session_id}/messages?{urlencode(paging)}"
+        )
+        return page
 
     async def close(self) -> None:
         """Leave. Turns that run go on at the gateway."""
@@ -157,7 +231,7 @@ class Gateway:
             raise self._over or ConnectionLost()
         return self._wire
 
-    async def _request(self, message: ClientMessage, waiting: deque[asyncio.Future[_Answer]]) -> _Answer:
+    async def _send_and_wait(self, message: ClientMessage, waiting: deque[asyncio.Future[_Answer]]) -> _Answer:
         wire = await self._connected()
         answer: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
         waiting.append(answer)
@@ -168,6 +242,17 @@ class Gateway:
             raise
         return await answer
 
+    async def _listen(self, listeners: set[Inbox[_Heard]]) -> AsyncGenerator[_Heard, None]:
+        inbox: Inbox[_Heard] = Inbox()
+        if self._over is not None:
+            raise self._over
+        listeners.add(inbox)
+        try:
+            while True:
+                yield await inbox.get()
+        finally:
+            listeners.discard(inbox)
+
     # --- receiving ----------------------------------------------------------------------------------------------------
 
     async def _run(self, wire: Wire) -> None:
@@ -175,116 +260,186 @@ class Gateway:
         pauses = _pauses()
         try:
             while True:
-                opened = time.monotonic()
                 self._on_state("connected")
                 try:
-                    await self._read(wire)
+                    was_useful = await self._read(wire)
                 finally:
                     await self._lose(wire)
                 if self._open_wire is None:
                     raise ConnectionLost
-                if time.monotonic() - opened > _STEADY_S:
-                    pauses = _pauses()
+                pauses = _pauses(_FIRST_PAUSE_S if was_useful else min(next(pauses), _LONGEST_PAUSE_WHEN_LET_IN_S))
                 self._on_state("reconnecting")
-                wire = await self._come_back(self._open_wire, pauses)
+                try:
+                    async with asyncio.timeout(self._give_up_after_s):
+                        wire = await self._come_back(self._open_wire, pauses)
+                except TimeoutError:
+                    raise ConnectionLost from None
         except ClientError as error:
             self._over = error
-        except asyncio.CancelledError:
-            self._over = ConnectionLost()
-            raise
         finally:
-            self._over = self._over or ConnectionLost()
-            for inbox in self._notified:
-                inbox.fail(self._over)
-            with contextlib.suppress(asyncio.CancelledError):
-                async with self._changed:
-                    self._changed.notify_all()
-            self._on_state("closed")
+            await self._finish(self._over or ConnectionLost())
 
-    async def _read(self, wire: Wire) -> None:
+    async def _finish(self, error: ClientError) -> None:
+        self._over = error
+        for question in self._questions.values():
+            question.inbox.fail(error)
+        for notified in self._notified:
+            notified.fail(error)
+        for follower in self._followers:
+            follower.fail(error)
+        self._on_state("closed")
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def _read(self, wire: Wire) -> bool:
+        """Take what arrives until the connection is lost. Returns whether anything did."""
+        was_useful = False
         while True:
             try:
-                event = await wire.receive()
-            except ConnectionLost:
-                return
-            if event is not None:
-                self._dispatch(event)
+                received = await wire.receive()
+            except ConnectionLost as error:
+                self._refuse_longest(error)
+                return was_useful
+            was_useful = True
+            if received is not None:
+                self._dispatch(received)
 
-    def _dispatch(self, event: ServerEvent) -> None:
+    def _dispatch(self, received: Received) -> None:
+        event = received.event
         match event:
-            case Result():
-                self._end_turn(event)
-            case Failed(code, message):
-                self._end_turn(TurnFailed(code, message))
-            case TextDelta() | ThinkingDelta() | ToolActivity() | SystemStatus():
-                if self._turns:
-                    self._turns[0].inbox.put(event)
+            case Accepted(message_id, turn_id, _, duplicate):
+                if (question := self._questions.get(message_id)) is not None:
+                    # Not for the first time: what the agent said before we listen comes with the end.
+                    question.has_gap = question.has_gap or (duplicate and question.turn_id is None)
+                    question.turn_id = turn_id
             case ErrorReply():
                 self._refused(event)
             case AbortOk(killed):
                 _settle(self._aborts, killed)
             case Pong():
                 _settle(self._pings, None)
+            case Response(request_id):
+                if (answered := self._requests.get(request_id)) is not None and not answered.done():
+                    answered.set_result(event)
             case Notification():
-                for inbox in self._notified:
-                    inbox.put(event)
+                for listener in self._notified:
+                    listener.put(event)
+            case SessionDeleted():
+                self._give_up(MessageRefused("not_found", "This session was deleted."))
+            case _:
+                self._session_event(received)
 
-    def _end_turn(self, end: Result | TurnFailed) -> None:
-        if not self._turns:
-            return
-        turn = self._turns.popleft()
-        if isinstance(end, Result):
-            turn.inbox.put(end)
-        else:
-            turn.inbox.fail(end)
+    def _session_event(self, received: Received) -> None:
+        if received.cursor:
+            self._cursor = received.cursor
+            for follower in self._followers:
+                follower.put(received)
+        if (
+            isinstance(received.event, UserMessage)
+            and (asked := self._questions.get(received.event.id or "")) is not None
+        ):
+            asked.turn_id = received.turn_id  # the receipt may have been lost; the whole answer follows from here
+        question = next((one for one in self._questions.values() if one.turn_id == received.turn_id), None)
+        if question is not None and question.take(received.event):
+            del self._questions[question.message_id]
 
     def _refused(self, error: ErrorReply) -> None:
-        refused = next((turn for turn in self._turns if turn.message_id == error.id), None)
-        if refused is not None:
-            self._forget(refused)
-            refused.inbox.fail(MessageRefused(error.code, error.message))
+        refusal = MessageRefused(error.code, error.message)
+        if (question := self._questions.pop(error.id or "", None)) is not None:
+            question.inbox.fail(refusal)
+        elif (answered := self._requests.get(error.id or "")) is not None and not answered.done():
+            answered.set_exception(refusal)
         elif error.code == "no_handler" and self._aborts:
-            self._aborts.popleft().set_exception(MessageRefused(error.code, error.message))
+            self._aborts.popleft().set_exception(refusal)
         else:
             _log.warning("the gateway refused something: %s (%s)", error.message, error.code)
 
-    def _forget(self, turn: _PendingTurn) -> None:
-        with contextlib.suppress(ValueError):
-            self._turns.remove(turn)
+    def _refuse_longest(self, error: ClientError) -> None:
+        """If a frame was too large for the gateway, it was the largest that has no answer yet. It is not sent again."""
+        if not isinstance(error, ConnectionLost) or not error.was_too_large:
+            return
+        open_questions = [question for question in self._questions.values() if question.turn_id is None]
+        sent = {question.message_id: question.message for question in open_questions} | self._requests_sent
+        if sent:
+            longest = max(sent, key=lambda name: len(encode_client_message(sent[name])))
+            self._refused(ErrorReply("too_large", _TOO_LONG, longest))
 
     # --- losing the connection and coming back ------------------------------------------------------------------------
 
     async def _lose(self, wire: Wire) -> None:
+        """What was asked goes on when the connection is back; what waits for a quick answer does not."""
         self._wire = None
-        while self._turns:
-            self._turns.popleft().inbox.fail(ConnectionLost())
-        for waiting in (self._aborts, self._pings):
-            while waiting:
-                answer = waiting.popleft()
+        for waiting in (self._aborts, self._pings, self._requests.values()):
+            for answer in waiting:
                 if not answer.done():
                     answer.set_exception(ConnectionLost())
+        self._aborts.clear()
+        self._pings.clear()
         await wire.close()
 
-    async def _come_back(self, open_wire: Callable[[], Awaitable[Wire]], pauses: Iterator[float]) -> Wire:
+    async def _come_back(self, open_wire: Callable[[str | None], Awaitable[Wire]], pauses: Iterator[float]) -> Wire:
         while True:
             await asyncio.sleep(next(pauses))
             try:
-                wire = await open_wire()
-            except CannotConnect as error:
+                wire = await open_wire(self._cursor)
+                await self._take_up(wire)
+            except (CannotConnect, ConnectionLost) as error:
+                self._refuse_longest(error)
                 _log.info("%s", error)
                 continue
             async with self._changed:
-                self._wire, self.hello = wire, wire.hello
+                self._wire = wire
                 self._changed.notify_all()
             return wire
 
+    async def _take_up(self, wire: Wire) -> None:
+        """Go on where the connection broke off. A message whose receipt did not come is sent again under its name."""
+        if wire.hello.session_id != self.hello.session_id:
+            self._give_up(MessageRefused("not_found", "This session was deleted."))
+        self.hello = wire.hello
+        is_gap = wire.hello.resume != "ok"
+        if is_gap:
+            self._cursor = wire.hello.cursor
+        for question in list(self._questions.values()):
+            question.has_gap = question.has_gap or is_gap
+            if question.has_gap or question.turn_id is None:  # its end may lie before the place we go on from
+                await wire.send(question.message)
 
-class _PendingTurn:
-    """A message that was sent and has no end yet."""
+    def _give_up(self, error: ClientError) -> None:
+        for question in self._questions.values():
+            question.inbox.fail(error)
+        self._questions.clear()
 
-    def __init__(self, message_id: str) -> None:
-        self.message_id = message_id
+
+class Question:
+    """A message that was sent and has no end yet, with what was heard of its answer."""
+
+    def __init__(self, message: UserText) -> None:
+        self.message = message
+        self.message_id: str = message.id or ""
+        self.turn_id: str | None = None
         self.inbox: Inbox[AnswerEvent] = Inbox()
+        self.has_gap = False
+        """Some of the answer was missed for good: what follows is held back, and the rest comes with the end."""
+        self._heard_chars = 0
+
+    def take(self, event: ServerEvent) -> bool:
+        """Note an event of the turn. Returns whether it was the last."""
+        match event:
+            case TextDelta(data) if not self.has_gap:
+                self._heard_chars += len(data)
+                self.inbox.put(event)
+            case ThinkingDelta() | ToolActivity() | SystemStatus():
+                self.inbox.put(event)
+            case Result(text, stream_fallback):
+                if not stream_fallback and len(text) > self._heard_chars:
+                    self.inbox.put(TextDelta(text[self._heard_chars :]))
+                self.inbox.put(event)
+                return True
+            case Failed(code, message):
+                self.inbox.fail(TurnFailed(code, message))
+                return True
+        return False
 
 
 def _settle(waiting: deque[asyncio.Future[_Answer]], answer: _Answer) -> None:
@@ -295,9 +450,8 @@ def _settle(waiting: deque[asyncio.Future[_Answer]], answer: _Answer) -> None:
             future.set_result(answer)
 
 
-def _pauses() -> Iterator[float]:
+def _pauses(longest: float = _FIRST_PAUSE_S) -> Iterator[float]:
     """Pauses between attempts in seconds: growing, and scattered so that many clients do not come back at once."""
-    longest = _FIRST_PAUSE_S
     while True:
-        yield random.uniform(longest / 2, longest)  # noqa: S311 - scattering, not secrecy
+        yield random.uniform(longest / 4, longest)  # noqa: S311 - scattering, not secrecy
         longest = min(longest * 2, _LONGEST_PAUSE_S)

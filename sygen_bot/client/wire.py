@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import os
 import ssl
@@ -12,15 +13,18 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 import msgspec
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_socket
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.exceptions import InvalidMessage as NoHttp
+from websockets.frames import CloseCode
 
 from sygen_bot.api import crypto
 from sygen_bot.api.protocol import (
     MAX_SERVER_FRAME_BYTES,
     AuthOk,
+    AuthRequest,
     ClientMessage,
     HandshakeError,
-    ServerEvent,
+    Received,
     decode_server_event,
     encode_auth,
     encode_client_message,
@@ -30,6 +34,10 @@ from sygen_bot.client.errors import CannotConnect, ConnectionLost, HandshakeRefu
 from sygen_bot.errors import DecryptFailed, InvalidMessage
 
 OPEN_TIMEOUT_S: Final = 10.0
+_STATUSES: Final = {
+    404: "there is no gateway at this path",
+    503: "it is stopping or full; try again in a moment",
+}
 _SCHEMES: Final = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
 
@@ -85,26 +93,29 @@ class Wire:
         try:
             await self._socket.send(self._encryption.seal(encode_client_message(message)).decode("ascii"))
         except ConnectionClosed as error:
-            raise ConnectionLost from error
+            raise _lost(error) from error
 
-    async def receive(self) -> ServerEvent | None:
+    async def receive(self) -> Received | None:
         """The next event; None for one this version does not know. Raises ConnectionLost.
 
         A frame that does not open means that somebody meddles with the connection: it is then given up.
         """
         try:
             return decode_server_event(self._encryption.open(await self._socket.recv(decode=False)))
-        except (ConnectionClosed, DecryptFailed, InvalidMessage) as error:
+        except ConnectionClosed as error:
+            raise _lost(error) from error
+        except (DecryptFailed, InvalidMessage) as error:
             raise ConnectionLost from error
 
     async def close(self) -> None:
         await self._socket.close()
 
 
-async def open_wire(
-    address: Address, *, chat_id: int | None, channel_id: int | None, ssl_context: ssl.SSLContext | None
-) -> Wire:
-    """Connect and get let in. Raises CannotConnect (worth another try later) or HandshakeRefused (not)."""
+async def open_wire(address: Address, request: AuthRequest, *, ssl_context: ssl.SSLContext | None) -> Wire:
+    """Connect and get let in. `request` says what is asked for; keys and token are added to it.
+
+    Raises CannotConnect (worth another try later) or HandshakeRefused (not).
+    """
     default_tls = True if address.url.startswith("wss:") else None
     try:
         socket = await open_socket(
@@ -116,9 +127,10 @@ async def open_wire(
             ssl=ssl_context or default_tls,
         )
     except (OSError, WebSocketException, ValueError) as error:
-        raise CannotConnect(address.url, _reason(error)) from error
+        raise CannotConnect(address.url, _reason(error, is_tls=address.url.startswith("wss:"))) from error
     try:
-        return await _shake_hands(socket, address, chat_id, channel_id)
+        async with asyncio.timeout(OPEN_TIMEOUT_S):
+            return await _shake_hands(socket, address, request)
     except (ConnectionClosed, TimeoutError, InvalidMessage) as error:
         await socket.close()
         raise CannotConnect(address.url, "it does not answer as a gateway does") from error
@@ -127,7 +139,7 @@ async def open_wire(
         raise
 
 
-async def _shake_hands(socket: ClientConnection, address: Address, chat_id: int | None, channel_id: int | None) -> Wire:
+async def _shake_hands(socket: ClientConnection, address: Address, request: AuthRequest) -> Wire:
     public, private = crypto.new_key_pair()
     try:
         identity_shared = None if address.server_key is None else crypto.agree(address.server_key, private)
@@ -137,14 +149,9 @@ async def _shake_hands(socket: ClientConnection, address: Address, chat_id: int 
     if identity_shared is not None:
         content = msgspec.json.encode({"token": address.token})
         sealed = crypto.seal_frame(identity_shared, os.urandom(crypto.NONCE_BYTES), content).decode("ascii")
-    first = encode_auth(
-        e2e_pk=crypto.encode_key(public),
-        token=address.token if sealed is None else None,
-        sealed=sealed,
-        chat_id=chat_id,
-        channel_id=channel_id,
-    )
-    await socket.send(first.decode())
+    token = address.token if sealed is None else None
+    first = msgspec.structs.replace(request, e2e_pk=crypto.encode_key(public), token=token, sealed=sealed)
+    await socket.send(encode_auth(first).decode())
     answer = parse_handshake_answer(await socket.recv(decode=False))
     if isinstance(answer, HandshakeError):
         raise HandshakeRefused(answer.reason, str(answer))
@@ -170,7 +177,19 @@ def _check_proof(identity_shared: bytes, proof: str | None, server_public: bytes
         )
 
 
-def _reason(error: Exception) -> str:
+def _lost(error: ConnectionClosed) -> ConnectionLost:
+    said_by_them = error.rcvd if error.rcvd_then_sent is not False else None
+    return ConnectionLost(was_too_large=said_by_them is not None and said_by_them.code == CloseCode.MESSAGE_TOO_BIG)
+
+
+def _reason(error: Exception, *, is_tls: bool) -> str:
+    """Why there is no connection, in words that need no library's manual."""
+    if isinstance(error, InvalidStatus):
+        return _STATUSES.get(error.response.status_code, f"it answers with HTTP {error.response.status_code}")
+    if isinstance(error, NoHttp) and not is_tls:
+        return "it does not answer in HTTP; if it speaks TLS, try https://"
+    if isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER":
+        return "it does not speak TLS; try http://"
     if isinstance(error, TimeoutError):
         return "it does not answer in time"
     if isinstance(error, ConnectionRefusedError):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from sygen_bot.providers.registry import ProviderRegistry, Target
 from sygen_bot.session.key import SessionKey
+from sygen_bot.storage.history import ChatSession
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +18,7 @@ class CommandContext:
 
     `target`: who answers now, None if nobody can. `facts`: (name, value) pairs on the gateway for people.
     `choose`: from now on that target answers here; None goes back to the default. `start_over`: the next message begins a
-    new context.
+    new context. `sessions`: the newest sessions of this chat.
     """
 
     key: SessionKey
@@ -25,6 +27,7 @@ class CommandContext:
     facts: Callable[[], list[tuple[str, str]]]
     choose: Callable[[Target | None], Awaitable[None]]
     start_over: Callable[[], Awaitable[None]]
+    sessions: Callable[[], Awaitable[Sequence[ChatSession]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,22 @@ async def _new(context: CommandContext, _argument: str) -> str:
 
 
 async def _status(context: CommandContext, _argument: str) -> str:
-    facts = [("session", str(context.key)), ("answers", str(context.target() or "nobody: no provider can run"))]
+    target = context.target()
+    if target is not None and target.model is None:
+        target = Target(target.provider, next(iter(context.registry.check_of(target.provider).models), None))
+    facts = [("session", str(context.key)), ("answers", str(target or "nobody: no provider can run"))]
     return "\n".join(f"- **{name}**: {value}" for name, value in facts + context.facts())
+
+
+async def _sessions(context: CommandContext, _argument: str) -> str:
+    lines = []
+    for session in await context.sessions():
+        channel = "no channel" if session.key.topic_id is None else f"channel {session.key.topic_id}"
+        when = datetime.fromtimestamp(session.updated_at).astimezone().strftime("%Y-%m-%d %H:%M")
+        here = ", this one" if session.key == context.key else ""
+        said = counted(session.message_count, "message")
+        lines.append(f"- **{session.title or 'untitled'}** ({channel}, {said}, {when}{here})")
+    return "\n".join(lines) or "There are no sessions in this chat."
 
 
 async def _model(context: CommandContext, argument: str) -> str:
@@ -89,9 +106,15 @@ COMMANDS: Final[dict[str, Command]] = {
     "/new": Command("/new", "starts a new conversation with the agent", _new),
     "/status": Command("/status", "shows what is going on", _status),
     "/model": Command("/model [NAME]", "shows who can answer, or chooses who does", _model),
+    "/sessions": Command("/sessions", "lists the newest conversations of this chat", _sessions),
     "/stop": Command("/stop", "stops what runs and what waits in this chat", _stop),
     "/help": Command("/help", "shows this list", _help),
 }
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 turn`, `2 turns`."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def find_command(text: str) -> tuple[Command, str] | None:

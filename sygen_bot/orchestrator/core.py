@@ -7,27 +7,34 @@ from __future__ import annotations
 
 import asyncio
 import re
-import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
+from weakref import WeakValueDictionary
 
 import structlog
 
 from sygen_bot import __version__
-from sygen_bot.errors import EmptyMessage, ProviderUnavailable, RequestError, StorageError, TurnError
-from sygen_bot.events import Failed, Result, TextDelta, TurnEnd, UserMessage
+from sygen_bot.errors import NotFound, ProviderUnavailable, RequestError, StorageError, TurnError
+from sygen_bot.events import Failed, Result, SystemStatus, TextDelta, TurnEnd
 from sygen_bot.orchestrator.approvals import approver
-from sygen_bot.orchestrator.commands import Command, CommandContext, find_command
+from sygen_bot.orchestrator.commands import Command, CommandContext, counted, find_command
 from sygen_bot.orchestrator.fairness import FairShare
-from sygen_bot.orchestrator.pump import Pump, speakable
-from sygen_bot.orchestrator.queue import REAP_LIMIT_S, SessionQueue, TurnJob
+from sygen_bot.orchestrator.freshness import Freshness
+from sygen_bot.orchestrator.pump import Pump
+from sygen_bot.orchestrator.recorder import TurnRecorder
+from sygen_bot.orchestrator.session import REAP_LIMIT_S, LiveSession, TurnStore
+from sygen_bot.orchestrator.turn import TurnJob
 from sygen_bot.providers.base import Policy, Turn
 from sygen_bot.providers.registry import ProviderRegistry, Target
 from sygen_bot.session.key import SessionKey
-from sygen_bot.session.log import SessionLog, Subscriber
+from sygen_bot.session.log import LoggedEvent, Subscriber
+from sygen_bot.session.receipt import Acceptance, Receipt
+from sygen_bot.session.text import speakable
+from sygen_bot.storage.history import ChatSession
+from sygen_bot.storage.sessions import ContextUse, StoredSession, StoredTurn
 
 _ADDRESSED = re.compile(r"@(\S+)\s+(?=\S)")
 _KEPT_IDLE_SESSIONS: Final = 1024
@@ -35,35 +42,27 @@ _KEPT_IDLE_SESSIONS: Final = 1024
 _log = structlog.get_logger(__name__)
 
 
-class StoredSession(Protocol):
-    """What outlives the process of one session: who answers (None: the default) and each provider's resume token."""
-
-    @property
-    def provider(self) -> str | None: ...
-    @property
-    def model(self) -> str | None: ...
-    @property
-    def contexts(self) -> Mapping[str, str]: ...
-
-
-class SessionStore(Protocol):
+class SessionStore(TurnStore, Protocol):
     """Where sessions are kept. Every method raises StorageError if it cannot."""
 
-    async def load(self, key: SessionKey) -> StoredSession: ...
-    async def set_target(self, key: SessionKey, *, provider: str | None, model: str | None) -> None: ...
-    async def save_context(self, key: SessionKey, provider: str, resume_token: str) -> None: ...
-    async def clear_contexts(self, key: SessionKey) -> None: ...
+    async def open(self, key: SessionKey, *, agent: str) -> StoredSession: ...
+    async def set_target(self, session_id: str, *, provider: str | None, model: str | None) -> None: ...
+    async def save_context(self, session_id: str, provider: str, resume_token: str) -> None: ...
+    async def clear_contexts(self, session_id: str) -> None: ...
+    async def delete(self, session_id: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentProfile:
     """How the gateway's agent works: where, under which policy, with which words of its own. `private`: what it does not read."""
 
+    name: str
     workspace: Path
     policy: Policy
     private: Sequence[Path] = ()
     system_prompt: str | None = None
     default: Target | None = None
+    freshness: Freshness = field(default_factory=Freshness)
 
 
 class ShuttingDown(RequestError):
@@ -73,22 +72,11 @@ class ShuttingDown(RequestError):
     sentence = "The gateway is shutting down. Send this again when it is back."
 
 
-class _Session:
-    """One conversation while it is in memory."""
-
-    def __init__(self, key: SessionKey) -> None:
-        self.key = key
-        self.log = SessionLog()
-        self.queue: SessionQueue
-        self.choice: Target | None = None
-        self.contexts: dict[str, str] = {}
-        self.is_loaded = False
-
-
 class Orchestrator:
     """Runs the turns of all sessions. Must be created and used on one event loop.
 
     `queue_limit`: unfinished turns a session may have. `turn_timeouts_s`: seconds by provider id; none there, no limit.
+    `list_sessions`: the newest sessions of a chat.
     """
 
     def __init__(
@@ -100,6 +88,7 @@ class Orchestrator:
         queue_limit: int,
         max_answer_bytes: int,
         turn_timeouts_s: Mapping[str, float],
+        list_sessions: Callable[[int], Awaitable[Sequence[ChatSession]]],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.registry = registry
@@ -107,69 +96,136 @@ class Orchestrator:
         self._agent = agent
         self._queue_limit = queue_limit
         self._turn_timeouts_s = turn_timeouts_s
+        self._list_sessions = list_sessions
         self._clock = clock
-        self._pump = Pump(share=FairShare(), max_answer_bytes=max_answer_bytes)
+        self._share = FairShare()
+        self._pump = Pump(share=self._share, max_answer_bytes=max_answer_bytes)
         self._approve = approver(agent.policy, private=agent.private, workspace=agent.workspace)
-        self._sessions: dict[SessionKey, _Session] = {}
+        self._sessions: dict[SessionKey, LiveSession] = {}
+        # Those too that only others hold still: there are never two of one key.
+        self._held: WeakValueDictionary[SessionKey, LiveSession] = WeakValueDictionary()
+        self._opening: dict[SessionKey, asyncio.Task[LiveSession]] = {}
+        self._deleting: dict[SessionKey, asyncio.Task[None]] = {}
         self._is_open = True
 
     # --- for transports -----------------------------------------------------------------------------------------------
 
-    def submit(self, key: SessionKey, text: str) -> str:
-        """Accept a message and return its turn id. Its events come through `follow`, none before this returns.
+    async def open(self, key: SessionKey) -> LiveSession:
+        """The session of that key, made if there is none. Raises StorageError."""
+        while (deleting := self._deleting.get(key)) is not None:
+            await asyncio.wait({deleting})
+        session = self._held.get(key)
+        if session is not None and not session.is_deleted:
+            self._sessions[key] = session
+            return session
+        opening = self._opening.get(key)
+        if opening is None:
+            opening = self._opening[key] = asyncio.create_task(self._load(key), name=f"open {key}")
+            opening.add_done_callback(lambda _done: self._opening.pop(key, None))
+        return await asyncio.shield(opening)
 
-        Raises EmptyMessage, QueueFull or ShuttingDown.
+    def loaded(self, key: SessionKey) -> LiveSession | None:
+        """The session of that key if it is in memory. Sessions with an unfinished turn always are."""
+        return self._sessions.get(key)
+
+    async def handle_message_streaming(
+        self, key: SessionKey, text: str, on_event: Subscriber | None = None, *, client_id: str | None = None
+    ) -> TurnEnd:
+        """Run a message to its end and return that. `on_event` is told every event of its turn.
+
+        Raises RequestError for a message that is not taken, StorageError.
         """
-        return self._accept(key, text).turn_id
+        session = await self.open(key)
+        loop = asyncio.get_running_loop()
+        receipt: asyncio.Future[Receipt] = loop.create_future()
+        end: asyncio.Future[TurnEnd] = loop.create_future()
+        turn_id = ""
 
-    async def handle_message_streaming(self, key: SessionKey, text: str, on_event: Subscriber | None = None) -> TurnEnd:
-        """Run a message to its end and return that. `on_event` is told every event of its turn. Raises as `submit`."""
-        job = self._accept(key, text)
-        if on_event is None:
-            return await asyncio.shield(job.done)
-        notify = on_event
-        unfollow = self.follow(key, lambda logged: notify(logged) if logged.turn_id == job.turn_id else None)
+        def hear(logged: LoggedEvent) -> None:
+            if logged.turn_id != turn_id:
+                return
+            if on_event is not None:
+                on_event(logged)
+            if isinstance(logged.event, Result | Failed) and not end.done():
+                end.set_result(logged.event)
+
+        unfollow = session.log.subscribe(hear)
         try:
-            return await asyncio.shield(job.done)
+            turn_id = session.submit(text, client_id=client_id, on_receipt=receipt.set_result)
+            accepted = await receipt
+            if not isinstance(accepted, Acceptance):
+                raise accepted
+            turn_id = accepted.turn_id
+            return accepted.end or await end
         finally:
             unfollow()
 
-    def follow(self, key: SessionKey, subscriber: Subscriber) -> Callable[[], None]:
-        """Hand every later event of the session to `subscriber`. Returns the way out."""
-        return self._session(key).log.subscribe(subscriber)
-
-    def abort(self, key: SessionKey, *, channel_only: bool = False) -> int:
+    def abort(self, key: SessionKey, *, channel_only: bool = False) -> Coroutine[object, None, int]:
         """Stop all running and queued turns of the key's chat, across its channels, or with `channel_only` of that session.
 
-        Each has its end before this returns; what the agents started is cleaned up in the background. Returns their number.
+        The call decides which; awaiting it gives their number when each has its end. What the agents started is cleaned up
+        in the background.
         """
-        covered = [
-            session
+        stopping = [
+            session.stop_all("abort")
             for other, session in self._sessions.items()
             if other == key or (not channel_only and (other.transport, other.chat_id) == (key.transport, key.chat_id))
         ]
-        return sum(session.queue.stop_all("abort") for session in covered)
 
-    async def target_of(self, key: SessionKey) -> Target | None:
+        async def number() -> int:
+            return sum(await asyncio.gather(*stopping))
+
+        return number()
+
+    def target_of(self, session: LiveSession) -> Target | None:
         """Who would answer in this session now; None if nobody can."""
-        session = self._session(key)
-        await self._load(session)
-        return self._target(session)
+        if session.choice is not None:
+            return session.choice
+        if self._agent.default is not None:
+            return self._agent.default
+        best = self.registry.best()
+        return None if best is None else Target(best)
+
+    async def choose(self, session: LiveSession, target: Target | None) -> None:
+        """From now on that target answers in the session; None goes back to the default."""
+        provider, model = (None, None) if target is None else (target.provider, target.model)
+        await self._store.set_target(session.id, provider=provider, model=model)
+        session.choice = target
+
+    async def delete(self, key: SessionKey) -> None:
+        """Stop and remove the session of that key, with all that it said."""
+        session = await self.open(key)
+        if session.is_deleted:
+            raise NotFound
+        deleting = self._deleting[key] = asyncio.create_task(self._delete(session), name=f"delete {key}")
+        deleting.add_done_callback(lambda _done: self._deleting.pop(key, None))
+        await asyncio.shield(deleting)  # whoever asked may go away
+
+    async def _delete(self, session: LiveSession) -> None:
+        await session.delete(lambda: self._store.delete(session.id))
+        self._sessions.pop(session.key, None)
+        self._held.pop(session.key, None)
+        await self._forget_context(session)
 
     # --- for the composition root -------------------------------------------------------------------------------------
 
+    async def take_up(self, messages: Iterable[tuple[SessionKey, StoredTurn]]) -> None:
+        """Run messages that were accepted before this gateway started and had not begun."""
+        for key, turn in messages:
+            (await self.open(key)).take_up(turn)
+
     @property
     def turns_running(self) -> int:
-        return sum(bool(session.queue.unfinished()) for session in self._sessions.values())
+        return sum(bool(session.unfinished()) for session in self._sessions.values())
 
     @property
     def turns_queued(self) -> int:
-        return sum(max(len(session.queue.unfinished()) - 1, 0) for session in self._sessions.values())
+        return sum(max(len(session.unfinished()) - 1, 0) for session in self._sessions.values())
 
     @property
     def sessions_active(self) -> int:
         """Sessions in memory that somebody follows or that have a turn."""
-        return sum(session.log.is_followed or not session.queue.is_idle for session in self._sessions.values())
+        return sum(session.log.is_followed or not session.is_idle for session in self._sessions.values())
 
     async def drain(self, timeout_s: float) -> None:
         """Take no more messages, give the turns `timeout_s` to end, and stop the rest.
@@ -177,12 +233,12 @@ class Orchestrator:
         Returns when all has cleaned up, or after another `REAP_LIMIT_S`.
         """
         self._is_open = False
-        ends = [job.done for session in self._sessions.values() for job in session.queue.unfinished()]
+        sessions = list(self._sessions.values())
+        ends = [job.done for session in sessions for job in session.unfinished()]
         if ends:
             await asyncio.wait(ends, timeout=timeout_s)
-        for session in self._sessions.values():
-            session.queue.stop_all("shutdown")
-        idle = [asyncio.create_task(session.queue.idle()) for session in self._sessions.values()]
+        await asyncio.gather(*(session.stop_all("shutdown") for session in sessions))
+        idle = [asyncio.create_task(session.idle()) for session in sessions]
         if idle:
             _, hanging = await asyncio.wait(idle, timeout=REAP_LIMIT_S)
             for task in hanging:  # its provider breaks its promise: that is no reason to run for ever
@@ -190,53 +246,48 @@ class Orchestrator:
 
     # --- one message --------------------------------------------------------------------------------------------------
 
-    def _accept(self, key: SessionKey, text: str) -> TurnJob:
-        if not self._is_open:
-            raise ShuttingDown
-        if not text.strip():
-            raise EmptyMessage
-        session, now = self._session(key), self._clock()
-        job = TurnJob(turn_id=secrets.token_hex(12), text=speakable(text), log=session.log, accepted_at=now)
-        session.queue.put(job)
-        session.log.append(job.turn_id, UserMessage(job.text, now))
-        return job
-
-    async def _run(self, session: _Session, job: TurnJob) -> None:
+    async def _run(self, session: LiveSession, job: TurnJob) -> None:
         try:
-            await self._load(session)
-            if command := find_command(job.text):
-                await self._run_command(session, job, *command)
-            else:
-                await self._run_agent(session, job)
+            if not job.has_begun:
+                await self._store.begin(job.turn_id, user_seq=job.user_seq or 0)
+            command = find_command(job.text)
+            result = await (self._run_command(session, job, *command) if command else self._run_agent(session, job))
+            if result is not None:
+                await session.end(job, result)
         except TurnError as error:
             _log.warning("turn_failed", session=str(session.key), turn_id=job.turn_id, error=str(error))
-            job.end(Failed(error.code, speakable(str(error))))
+            await session.end(job, Failed(error.code, speakable(str(error))))
         except StorageError as error:
             _log.error("storage_failed", session=str(session.key), error=str(error))
-            job.end(Failed("internal_error", "The gateway could not read or store the state of this session."))
+            await session.end(job, Failed("internal_error", "The gateway cannot store what this session says now."))
         except Exception:  # noqa: BLE001 - the turn's task ends here
             _log.exception("turn_crashed", session=str(session.key), turn_id=job.turn_id)
-            job.end(Failed("internal_error", "The agent failed unexpectedly. The gateway's log has the details."))
+            await session.end(
+                job, Failed("internal_error", "The agent failed unexpectedly. The gateway's log has the details.")
+            )
 
-    async def _run_command(self, session: _Session, job: TurnJob, command: Command, argument: str) -> None:
+    async def _run_command(self, session: LiveSession, job: TurnJob, command: Command, argument: str) -> Result:
         context = CommandContext(
             key=session.key,
             registry=self.registry,
-            target=lambda: self._target(session),
+            target=lambda: self.target_of(session),
             facts=lambda: self._facts(session),
-            choose=lambda target: self._choose(session, target),
+            choose=lambda target: self.choose(session, target),
             start_over=lambda: self._start_over(session),
+            sessions=lambda: self._list_sessions(session.key.chat_id),
         )
         answer = await command.run(context, argument)
         if not job.has_ended:
-            job.log.append(job.turn_id, TextDelta(answer))
-            job.end(Result(answer))
+            session.log.append(job.turn_id, TextDelta(answer))
+        return Result(answer)
 
-    async def _run_agent(self, session: _Session, job: TurnJob) -> None:
+    async def _run_agent(self, session: LiveSession, job: TurnJob) -> Result | None:
         target, text = self._addressed(session, job.text)
         if target is None:
             raise ProviderUnavailable("No provider can run now. `/model` tells what each of them lacks.")
         provider = self.registry.get(target.provider)
+        job.provider, job.model, job.began = target.provider, target.model, time.monotonic()
+        await self._freshen(session, job)
         turn = Turn(
             session=session.key,
             turn_id=job.turn_id,
@@ -248,89 +299,99 @@ class Orchestrator:
             approve=self._approve,
         )
 
-        saving: asyncio.Task[None] | None = None
+        saving: list[asyncio.Task[None]] = []
 
         async def save_context(resume_token: str) -> None:
-            """Beside the turn: its first delta does not wait for the disk."""
-            nonlocal saving
-            if session.contexts.get(target.provider) != resume_token:
+            """Beside the turn: its first delta does not wait for the disk. The journal keeps the order."""
+            if session.contexts.get(target.provider) != resume_token or target.provider in session.unsaved_contexts:
                 session.contexts[target.provider] = resume_token
-                saving = asyncio.create_task(self._save_context(session.key, target.provider, resume_token, saving))
+                saving.append(asyncio.create_task(self._save_context(session, target.provider, resume_token)))
 
+        recorder = TurnRecorder(self._store, session.log, job.turn_id, after_seq=job.user_seq or 0)
+        recording = asyncio.create_task(recorder.run(), name=f"record {job.turn_id}")
         timeout_s = self._turn_timeouts_s.get(target.provider)
         loop = asyncio.get_running_loop()
-        timer = None if timeout_s is None else loop.call_later(timeout_s, job.stop, "timeout")
+        timer = None if timeout_s is None else loop.call_later(timeout_s, session.stop, job, "timeout")
         try:
-            await self._pump.run(job, provider, turn, save_context)
+            return await self._pump.run(session, job, provider, turn, recorder=recorder, save_context=save_context)
         finally:
+            recording.cancel()
+            session.context = ContextUse(self._clock(), session.context.turns)  # a long turn is no pause
+            if saving:
+                await asyncio.wait(saving)
             if timer is not None:
                 timer.cancel()
-            if saving is not None:
-                await saving
 
-    def _addressed(self, session: _Session, text: str) -> tuple[Target | None, str]:
+    async def _save_context(self, session: LiveSession, provider: str, resume_token: str) -> None:
+        """An answer is not lost for a context that could not be saved: the next turn saves it again."""
+        try:
+            await self._store.save_context(session.id, provider, resume_token)
+            session.unsaved_contexts.discard(provider)
+        except StorageError as error:
+            _log.error("context_not_stored", session=str(session.key), error=str(error))
+            session.unsaved_contexts.add(provider)
+
+    def _addressed(self, session: LiveSession, text: str) -> tuple[Target | None, str]:
         """Who a message is for, and the message without the `@name` that says so."""
         if (match := _ADDRESSED.match(text)) and (target := self.registry.find(match[1])):
             return target, text[match.end() :]
-        return self._target(session), text
+        return self.target_of(session), text
+
+    # --- the agent's context ------------------------------------------------------------------------------------------
+
+    async def _freshen(self, session: LiveSession, job: TurnJob) -> None:
+        """Begin a new context if the old one is over, and count this turn in it. The history stays."""
+        now = self._clock()
+        used = session.context
+        stale = self._agent.freshness.staleness(now=now, used_at=used.used_at, turns=used.turns)
+        if stale is not None:
+            await self._start_over(session)
+            if not job.has_ended:
+                session.log.append(job.turn_id, SystemStatus(f"new context: {stale}"))
+        session.context = ContextUse(now, session.context.turns + 1)
+
+    async def _start_over(self, session: LiveSession) -> None:
+        await self._store.clear_contexts(session.id)
+        session.contexts.clear()
+        session.context = ContextUse()
+        await self._forget_context(session)
+
+    async def _forget_context(self, session: LiveSession) -> None:
+        await asyncio.gather(*(provider.forget(session.key) for provider in self.registry.all().values()))
 
     # --- sessions -----------------------------------------------------------------------------------------------------
 
-    def _target(self, session: _Session) -> Target | None:
-        if session.choice is not None:
-            return session.choice
-        if self._agent.default is not None:
-            return self._agent.default
-        best = self.registry.best()
-        return None if best is None else Target(best)
-
-    def _session(self, key: SessionKey) -> _Session:
-        session = self._sessions.get(key)
-        if session is None:
-            self._forget_idle()
-            session = self._sessions[key] = _Session(key)
-            session.queue = SessionQueue(lambda job: self._run(session, job), limit=self._queue_limit)
+    async def _load(self, key: SessionKey) -> LiveSession:
+        stored = await self._store.open(key, agent=self._agent.name)
+        self._forget_idle()
+        session = self._sessions[key] = self._held[key] = LiveSession(
+            stored,
+            store=self._store,
+            run=self._run,
+            check_open=self._check_open,
+            hurry=self._share.hurry,
+            limit=self._queue_limit,
+            clock=self._clock,
+        )
         return session
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise ShuttingDown
 
     def _forget_idle(self) -> None:
         """Keep memory bounded: sessions that nobody follows and that do nothing are read again when they are needed."""
         if len(self._sessions) < _KEPT_IDLE_SESSIONS:
             return
-        idle = [key for key, session in self._sessions.items() if session.queue.is_idle and not session.log.is_followed]
+        idle = [key for key, session in self._sessions.items() if session.is_idle and not session.log.is_followed]
         for key in idle[: len(idle) // 2 + 1]:
             del self._sessions[key]
 
-    async def _load(self, session: _Session) -> None:
-        if session.is_loaded:
-            return
-        stored = await self._store.load(session.key)
-        if not session.is_loaded:  # another task may have been quicker
-            session.is_loaded = True
-            session.choice = None if stored.provider is None else Target(stored.provider, stored.model)
-            session.contexts = dict(stored.contexts)
-
-    async def _save_context(
-        self, key: SessionKey, provider: str, resume_token: str, after: asyncio.Task[None] | None
-    ) -> None:
-        if after is not None:
-            await after
-        await self._store.save_context(key, provider, resume_token)
-
-    async def _choose(self, session: _Session, target: Target | None) -> None:
-        provider, model = (None, None) if target is None else (target.provider, target.model)
-        await self._store.set_target(session.key, provider=provider, model=model)
-        session.choice = target
-
-    async def _start_over(self, session: _Session) -> None:
-        await self._store.clear_contexts(session.key)
-        session.contexts.clear()
-        await asyncio.gather(*(provider.forget(session.key) for provider in self.registry.all().values()))
-
-    def _facts(self, session: _Session) -> list[tuple[str, str]]:
-        waiting = max(len(session.queue.unfinished()) - 1, 0)
+    def _facts(self, session: LiveSession) -> list[tuple[str, str]]:
+        waiting = max(len(session.unfinished()) - 1, 0)
         return [
-            ("waiting here", f"{waiting} messages"),
-            ("gateway", f"{self.turns_running} turns running, {self.turns_queued} waiting"),
+            ("waiting here", counted(waiting, "message")),
+            ("gateway", f"{counted(self.turns_running, 'turn')} running, {self.turns_queued} waiting"),
             ("tools", self._agent.policy),
             ("version", __version__),
         ]

@@ -9,31 +9,39 @@ from collections.abc import Callable
 from typing import Final
 
 PASS_BUDGET_S: Final = 0.002
+HURRIED_BUDGET_S: Final = 0.0002
+HURRY_S: Final = 0.02
 
 
 class FairShare:
     """A budget of pumping time that all turns share in each pass of the event loop.
 
     A turn calls `is_spent()` after each event and, if it says so, awaits `next_pass()`. Waiting turns go on one at a time,
-    round robin; turns that have said nothing yet go first, and a turn that has spoken makes way for them at once.
-    `clock` gives seconds.
+    round robin; turns that have said nothing yet go first, and a turn that has spoken makes way for them at once. For
+    `HURRY_S` after `hurry()` the passes are short. `clock` gives seconds.
     """
 
     def __init__(self, *, budget_s: float = PASS_BUDGET_S, clock: Callable[[], float] = time.perf_counter) -> None:
         self._budget_s = budget_s
         self._clock = clock
-        self._deadline: float | None = None
+        self._began: float | None = None
+        self._hurry_until = 0.0
         self._silent: deque[asyncio.Future[None]] = deque()
         self._talking: deque[asyncio.Future[None]] = deque()
 
     def is_spent(self, *, has_spoken: bool = False) -> bool:
         """Whether the turn has to let others go on. The first call in a pass starts the budget."""
         now = self._clock()
-        if self._deadline is None:
-            self._deadline = now + self._budget_s
+        if self._began is None:
+            self._began = now
             asyncio.get_running_loop().call_soon(self._begin_pass)
             return False
-        return now >= self._deadline or (has_spoken and bool(self._silent))
+        budget_s = HURRIED_BUDGET_S if now < self._hurry_until else self._budget_s
+        return now - self._began >= budget_s or (has_spoken and bool(self._silent))
+
+    def hurry(self) -> None:
+        """Somebody waits for something that takes several passes, such as a message that is being stored."""
+        self._hurry_until = self._clock() + HURRY_S
 
     async def next_pass(self, *, has_spoken: bool) -> None:
         """Wait for this turn's share of a later pass."""
@@ -42,13 +50,13 @@ class FairShare:
         await waiter
 
     def _begin_pass(self) -> None:
-        self._deadline = None
+        self._began = None
         for queue in (self._silent, self._talking):
             while queue:
                 waiter = queue.popleft()
                 if not waiter.done():  # a cancelled turn leaves its waiter behind
                     waiter.set_result(None)
                     if self._silent or self._talking:
-                        self._deadline = self._clock() + self._budget_s
+                        self._began = self._clock()
                         asyncio.get_running_loop().call_soon(self._begin_pass)
                     return

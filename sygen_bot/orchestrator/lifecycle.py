@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,9 @@ from sygen_bot.config import Settings
 from sygen_bot.errors import SetupError
 from sygen_bot.identity import load_identity
 from sygen_bot.instance import bind
+from sygen_bot.orchestrator.chats import ChatSessions
 from sygen_bot.orchestrator.core import AgentProfile, Orchestrator
+from sygen_bot.orchestrator.freshness import Freshness
 from sygen_bot.orchestrator.providers import build_providers
 from sygen_bot.paths import Paths
 from sygen_bot.providers.base import Provider
@@ -30,9 +33,13 @@ from sygen_bot.providers.guard import sweep
 from sygen_bot.providers.registry import ProviderRegistry, Target
 from sygen_bot.session.key import SessionKey
 from sygen_bot.storage.engine import open_storage
+from sygen_bot.storage.history import ChatHistory, ChatSession
 from sygen_bot.storage.sessions import SessionStore
 
 _REFRESH_S: Final = 30.0
+_NEWEST_SESSIONS: Final = 20
+_MOST_TURNS_TOLD_AGAIN: Final = 200
+"""A client that has missed more turns than this reads the history instead."""
 _log = structlog.get_logger(__name__)
 
 
@@ -90,16 +97,25 @@ async def running_gateway(
     listener = bind(settings.api.host, settings.api.port)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(listener.close)
-        storage = await open_storage(paths.database)
+        storage = await open_storage(settings.storage.url or paths.database)
         stack.push_async_callback(storage.close)
+        store, history = SessionStore(storage), ChatHistory(storage)
+        accepted_before = await store.recover(max_age_s=settings.session.requeue_max_age_s)
         registry = ProviderRegistry(build_providers(settings, paths) if providers is None else providers)
         stack.push_async_callback(registry.close)
         await registry.refresh()
         refreshing = asyncio.create_task(_keep_fresh(registry))
         stack.callback(refreshing.cancel)
+
+        async def newest(chat_id: int) -> list[ChatSession]:
+            return await history.sessions(
+                chat_id=chat_id, agent=None, include_archived=False, before=None, limit=_NEWEST_SESSIONS
+            )
+
         orchestrator = Orchestrator(
+            list_sessions=newest,
             registry=registry,
-            store=SessionStore(storage),
+            store=store,
             agent=_agent(settings, paths),
             queue_limit=settings.api.queue_limit,
             max_answer_bytes=settings.session.max_answer_bytes,
@@ -110,8 +126,15 @@ async def running_gateway(
             },
         )
         identity, gate = load_identity(paths), TokenGate(token)
+        await orchestrator.take_up(accepted_before)  # before the first client may send one of them again
         server = await start_api_server(
-            settings, paths, orchestrator=orchestrator, identity=identity, token=gate, listener=listener
+            settings,
+            paths,
+            orchestrator=orchestrator,
+            history=history,
+            identity=identity,
+            token=gate,
+            listener=listener,
         )
         gateway = Gateway(
             settings=settings,
@@ -130,6 +153,7 @@ async def start_api_server(
     paths: Paths,
     *,
     orchestrator: Orchestrator,
+    history: ChatHistory,
     identity: bytes,
     token: TokenGate,
     listener: socket.socket,
@@ -137,15 +161,17 @@ async def start_api_server(
     """Wire the API to the orchestrator and serve it on a bound socket. Returns when connections are accepted."""
     started, api = time.monotonic(), settings.api
 
-    async def active(key: SessionKey) -> tuple[str | None, str | None]:
-        target = await orchestrator.target_of(key)
+    def active(key: SessionKey) -> tuple[str | None, str | None]:
+        session = orchestrator.loaded(key)
+        target = None if session is None else orchestrator.target_of(session)
         if target is None:
             return None, None
         models = orchestrator.registry.check_of(target.provider).models
         return target.provider, target.model or (models[0] if models else None)
 
     def status() -> dict[str, object]:
-        best = orchestrator.registry.best()
+        provider = settings.agent.provider or settings.provider or orchestrator.registry.best()
+        models = () if provider is None else orchestrator.registry.check_of(provider).models
         return {
             "version": __version__,
             "uptime_s": round(time.monotonic() - started, 1),
@@ -153,15 +179,21 @@ async def start_api_server(
             "sessions": orchestrator.sessions_active,
             "turns_running": orchestrator.turns_running,
             "turns_queued": orchestrator.turns_queued,
-            "provider": settings.agent.provider or settings.provider or best,
-            "model": settings.agent.model or settings.model,
+            "provider": provider,
+            "model": settings.agent.model or settings.model or next(iter(models), None),
         }
 
     roots = {"all": None, "home": (Path.home(),), "workspace": (paths.workspace,)}
     server = ApiServer(
         ApiContext(
             message_handler=orchestrator,
-            abort_handler=orchestrator.abort,
+            past_events=partial(history.events, most_turns=_MOST_TURNS_TOLD_AGAIN),
+            chats=ChatSessions(
+                orchestrator=orchestrator,
+                history=history,
+                agents=list(settings.agents),
+                default_chat_id=settings.default_chat_id,
+            ),
             file_context=FileContext(
                 allowed_roots=roots[settings.file_access], upload_dir=paths.uploads, workspace=paths.workspace
             ),
@@ -200,12 +232,19 @@ def _agent(settings: Settings, paths: Paths) -> AgentProfile:
         raise SetupError(
             f"The workspace {workspace} cannot be made: {error.strerror}", "Make it, or set `agents.main.workspace`."
         ) from error
+    session = settings.session
     return AgentProfile(
+        name=settings.agent_name,
         workspace=workspace,
         policy=agent.approval_policy,
         private=paths.private,
         system_prompt=agent.system_prompt,
         default=None if provider is None else Target(provider, model),
+        freshness=Freshness(
+            idle_timeout_minutes=session.idle_timeout_minutes,
+            max_messages=session.max_messages,
+            daily_reset_hour=session.daily_reset_hour,
+        ),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -20,17 +19,16 @@ from sygen_bot.events import (
 )
 from sygen_bot.files.tags import file_refs
 from sygen_bot.orchestrator.fairness import FairShare
-from sygen_bot.orchestrator.queue import TurnJob
+from sygen_bot.orchestrator.recorder import TurnRecorder
+from sygen_bot.orchestrator.session import LiveSession
+from sygen_bot.orchestrator.turn import TurnJob
 from sygen_bot.providers.base import Provider, Turn
+from sygen_bot.session.text import speakable
 
-_UNSPEAKABLE: Final = re.compile("[\0\ud800-\udfff]")
-
-
-def speakable(text: str) -> str:
-    """`text` with U+FFFD for what neither UTF-8 nor every database can hold: U+0000 and lone surrogates."""
-    if text.isascii():
-        return text.replace("\0", "\ufffd") if "\0" in text else text
-    return _UNSPEAKABLE.sub("\ufffd", text)
+MAX_TOOL_BYTES: Final = 16 * 1024
+"""What is kept and told of a tool's output; longer ones are cut."""
+MAX_TOOL_NESTING: Final = 32
+"""A tool's input that nests deeper is kept as text: inside an event everybody has to be able to read it."""
 
 
 class Pump:
@@ -44,36 +42,47 @@ class Pump:
         self._max_answer_bytes = max_answer_bytes
 
     async def run(
-        self, job: TurnJob, provider: Provider, turn: Turn, save_context: Callable[[str], Awaitable[None]]
-    ) -> None:
-        """Run `turn` and log its end, unless it was stopped. Returns when the provider has cleaned up; raises what it raises."""
+        self,
+        session: LiveSession,
+        job: TurnJob,
+        provider: Provider,
+        turn: Turn,
+        *,
+        recorder: TurnRecorder,
+        save_context: Callable[[str], Awaitable[None]],
+    ) -> Result | None:
+        """Run `turn` and return its result, None if it was stopped. Returns when the provider has cleaned up; raises what it raises."""
         started = time.monotonic()
-        finished = await self._pump(job, provider, turn, save_context)
+        finished = await self._pump(session, job, provider, turn, recorder, save_context)
         if job.has_ended:
-            return
-        text = job.log.text(job.turn_id)
+            return None
+        text = session.log.text(job.turn_id)
         fallback = bool(finished.text) and not text
         if fallback:
             text = speakable(finished.text or "")
             if _wire_size(text) > self._max_answer_bytes:
-                job.stop("answer_too_large")
-                return
-        job.end(
-            Result(
-                text,
-                stream_fallback=fallback,
-                files=file_refs(text),
-                provider=provider.info.id,
-                model=finished.model or turn.model,
-                usage=finished.usage,
-                duration_ms=round((time.monotonic() - started) * 1000),
-            )
+                session.stop(job, "answer_too_large")
+                return None
+        return Result(
+            text,
+            stream_fallback=fallback,
+            files=file_refs(text),
+            provider=provider.info.id,
+            model=finished.model or turn.model,
+            usage=finished.usage,
+            duration_ms=round((time.monotonic() - started) * 1000),
         )
 
     async def _pump(
-        self, job: TurnJob, provider: Provider, turn: Turn, save_context: Callable[[str], Awaitable[None]]
+        self,
+        session: LiveSession,
+        job: TurnJob,
+        provider: Provider,
+        turn: Turn,
+        recorder: TurnRecorder,
+        save_context: Callable[[str], Awaitable[None]],
     ) -> Finished:
-        share, append, turn_id = self._share, job.log.append, job.turn_id
+        share, append, turn_id = self._share, session.log.append, job.turn_id
         room = self._max_answer_bytes
         has_spoken = False
         events = provider.run(turn)
@@ -87,12 +96,15 @@ class Pump:
                         continue
                     room -= _wire_size(data)
                     if room < 0:
-                        job.stop("answer_too_large")
+                        session.stop(job, "answer_too_large")
                         break
                     append(turn_id, event if data is event.data else TextDelta(data))
+                    recorder.said(len(data))
                     has_spoken = True
                 elif isinstance(event, Finished):
                     return event
+                elif isinstance(event, ThinkingDelta) and not event.data:
+                    continue
                 elif isinstance(event, ContextSaved):
                     await save_context(event.resume_token)
                 else:
@@ -115,6 +127,64 @@ def _cleaned(event: ThinkingDelta | SystemStatus | ToolActivity) -> ThinkingDelt
         case SystemStatus(str() as label):
             return SystemStatus(speakable(label))
         case ToolActivity():
-            return msgspec.structs.replace(event, name=speakable(event.name))
+            output, is_output_cut = _cut(speakable(event.output or ""))
+            value, is_input_cut = _kept_input(event.input)
+            return msgspec.structs.replace(
+                event,
+                name=speakable(event.name),
+                tool_id=speakable(event.tool_id),
+                input=value,
+                output=None if event.output is None else output,
+                truncated=event.truncated or is_output_cut or is_input_cut,
+            )
         case _:
             return event
+
+
+def _cut(text: str) -> tuple[str, bool]:
+    raw = text.encode()
+    return (raw[:MAX_TOOL_BYTES].decode("utf-8", "ignore"), True) if len(raw) > MAX_TOOL_BYTES else (text, False)
+
+
+def _kept_input(value: object) -> tuple[object, bool]:
+    """A tool's input as it is kept, and whether it was cut: then, and where JSON has no form for it, it is text."""
+    try:
+        text = msgspec.json.encode(value, enc_hook=str).decode()
+        kept = msgspec.json.decode(text)
+    except (UnicodeError, TypeError, ValueError, RecursionError):
+        return _cut(speakable(_shown(value)))
+    if len(text.encode()) > MAX_TOOL_BYTES or _is_deep(kept):
+        return _cut(speakable(text))
+    return (_without_nul(kept) if "\\u0000" in text else kept), False
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)
+    except (RecursionError, ValueError):
+        return "(too deep to show)"
+
+
+def _is_deep(value: object) -> bool:
+    """Whether lists and objects nest over `MAX_TOOL_NESTING` levels."""
+    level = [value]
+    for _ in range(MAX_TOOL_NESTING):
+        level = [
+            child
+            for item in level
+            if isinstance(item, dict | list)
+            for child in (item.values() if isinstance(item, dict) else item)
+        ]
+    return any(isinstance(item, dict | list) for item in level)
+
+
+def _without_nul(value: object) -> object:
+    match value:
+        case str():
+            return speakable(value)
+        case list():
+            return [_without_nul(item) for item in value]
+        case dict():
+            return {speakable(name): _without_nul(item) for name, item in value.items()}
+        case _:
+            return value

@@ -17,6 +17,8 @@ SDK: Final = "claude_agent_sdk"
 
 CREDENTIALS: Final = ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN")
 _ACCESS: Final = (*CREDENTIALS, "ANTHROPIC_BASE_URL", "ANTHROPIC_CUSTOM_HEADERS", "CLAUDE_CONFIG_DIR")
+_PRIVACY: Final = ("DISABLE_TELEMETRY", "DISABLE_ERROR_REPORTING", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC")
+"""What the user has switched off in their shell stays off."""
 _CLOUDS: Final = {
     "CLAUDE_CODE_USE_BEDROCK": (
         *("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
@@ -48,7 +50,7 @@ class Trouble:
 
 
 SDK_MISSING: Final = Trouble(
-    "The Claude Agent SDK is not installed.", "Install it with `pip install 'sygen-bot[claude]'`."
+    "The Claude Agent SDK is not installed.", "Run `make install` in the checkout, or install the extra `claude`."
 )
 
 
@@ -58,7 +60,7 @@ def claude_environment(extra: Mapping[str, str], *, source: Mapping[str, str] | 
     A cloud's credentials pass only if its switch is set, in `source` (default: the gateway's environment) or in `extra`.
     """
     origin = os.environ if source is None else source
-    names = set(_ACCESS)
+    names = {*_ACCESS, *_PRIVACY}
     for switch, credentials in _CLOUDS.items():
         if _is_on(extra.get(switch, origin.get(switch))):
             names |= {switch, *credentials}

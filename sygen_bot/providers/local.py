@@ -70,7 +70,7 @@ class LocalProvider:
             return Availability(
                 available=False,
                 reason="xllamacpp, which runs the local model, is not installed.",
-                remedy='Install it with the extra: pip install "sygen-bot[local]".',
+                remedy="Run `make install` in the checkout, or install the extra `local`.",
             )
         if not weights_installed(self._weights):
             return Availability(

@@ -4,19 +4,30 @@ Every event has a place, `seq`, counted from 1 within an `epoch`. A text or thin
 code points, any other event by one. So the place inside an answer does not depend on how its deltas were cut, and what
 followed any place can be rebuilt from the stored text.
 
-This is the part in memory: it holds the turns that run, and the last few that ended.
+This is the part in memory: it holds the turns that run, and the last few that ended; storage holds all of them.
 """
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
 
 from sygen_bot.errors import NotFound
-from sygen_bot.events import Failed, Result, SessionEvent, TextDelta, ThinkingDelta
+from sygen_bot.events import (
+    Failed,
+    Result,
+    SessionDeleted,
+    SessionEvent,
+    SystemStatus,
+    TextDelta,
+    ThinkingDelta,
+    ToolActivity,
+    UserMessage,
+)
+from sygen_bot.session.trace import StatusChange, TextSpan, Thought, ToolUse, TraceEntry, events_after
 
 _KEPT_ENDED_TURNS: Final = 8
 _KEPT_ENDED_CHARS: Final = 1024 * 1024
@@ -24,12 +35,12 @@ _MAX_LOOSE_PARTS: Final = 1024
 
 
 class LoggedEvent(msgspec.Struct, gc=False):
-    """An event with its place in the log. `wire`: its encoding for clients, kept so that it is made once for all of them."""
+    """An event with its place in the log. `wires`: its encodings for clients, by form, kept so that each is made once for all."""
 
     seq: int
     turn_id: str
     event: SessionEvent
-    wire: bytes | None = None
+    wires: dict[int, bytes] | None = None
 
 
 class Cursor(msgspec.Struct, frozen=True):
@@ -40,6 +51,14 @@ class Cursor(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"{self.epoch}:{self.seq}"
+
+    @classmethod
+    def parse(cls, text: str) -> Cursor:
+        """Raises CursorGap for what is no cursor: nothing can be said of what followed it."""
+        epoch, _, seq = text.rpartition(":")
+        if not epoch or not (seq.isascii() and seq.isdigit() and len(seq) < 20):
+            raise CursorGap
+        return cls(epoch, int(seq))
 
 
 class CursorGap(NotFound):
@@ -53,6 +72,8 @@ Subscriber = Callable[[LoggedEvent], None]
 
 class _TextBuffer:
     """A growing text. Joined now and then, so that a long answer in small pieces costs its characters and little more."""
+
+    __slots__ = ("_loose", "_parts", "length")
 
     def __init__(self) -> None:
         self._parts: list[str] = []
@@ -72,27 +93,53 @@ class _TextBuffer:
         self._loose = 0
         return self._parts[0]
 
+    def after(self, start: int) -> str:
+        """The text from the place `start` on. Costs what it returns, and not what came before."""
+        wanted, tail = self.length - start, []
+        for part in reversed(self._parts):
+            if wanted <= 0:
+                break
+            tail.append(part[-wanted:] if len(part) > wanted else part)
+            wanted -= len(part)
+        return "".join(reversed(tail))
 
-class _Span(msgspec.Struct, gc=False):
-    """A run of text deltas of one turn without another event between: `length` code points from `offset` of its text."""
 
-    seq: int  # of its end
-    turn_id: str
-    offset: int
-    length: int
+class _Thinking:
+    """A run of thinking that still grows."""
+
+    __slots__ = ("buffer", "seq")
+
+    def __init__(self, seq: int) -> None:
+        self.seq = seq
+        self.buffer = _TextBuffer()
+
+
+@dataclass(slots=True, eq=False)
+class _TurnRecord:
+    """What the log holds of one turn. `entries` is its trace, its newest run of thinking still open."""
+
+    user: LoggedEvent | None = None
+    answer: _TextBuffer = field(default_factory=_TextBuffer)
+    entries: list[TraceEntry | _Thinking] = field(default_factory=list)
+    end: LoggedEvent | None = None
 
 
 class SessionLog:
-    """The log of one session. Appending is one step on the event loop: subscribers see every event once, in order."""
+    """The log of one session. Appending is one step on the event loop: subscribers see every event once, in order.
 
-    def __init__(self) -> None:
-        self.epoch: Final = secrets.token_hex(8)
-        self._seq = 0
-        self._start = 0  # everything after this place is held
-        self._entries: list[LoggedEvent | _Span] = []
-        self._texts: dict[str, _TextBuffer] = {}
+    `epoch` and `seq`: where the log stands, as storage has it.
+    """
+
+    def __init__(self, *, epoch: str, seq: int = 0) -> None:
+        self.epoch: Final = epoch
+        self._seq = seq
+        self._start = seq
+        self._turns: dict[str, _TurnRecord] = {}
         self._ended: list[str] = []
+        self._last: tuple[str, TextSpan | _Thinking] | None = None  # the run that the next delta may continue
         self._subscribers: tuple[Subscriber, ...] = ()
+        self.turns_changed = 0
+        """Counts messages and ends, so that who read something elsewhere can tell whether it is still the whole."""
 
     @property
     def cursor(self) -> Cursor:
@@ -100,37 +147,65 @@ class SessionLog:
         return Cursor(self.epoch, self._seq)
 
     @property
+    def start(self) -> int:
+        """Everything after this place is held here."""
+        return self._start
+
+    @property
     def is_followed(self) -> bool:
         return bool(self._subscribers)
 
-    def append(self, turn_id: str, event: SessionEvent) -> LoggedEvent:
-        """Record `event` and hand it to every subscriber."""
-        if type(event) is TextDelta:
-            self._record_text(turn_id, event.data)
-            logged = LoggedEvent(self._seq, turn_id, event)
+    def append(self, turn_id: str, event: SessionEvent, *, seq: int | None = None) -> LoggedEvent:
+        """Record `event` and hand it to every subscriber. `seq`: its place, ahead of the newest; the next one without."""
+        kind = type(event)
+        if kind is TextDelta:
+            logged = self._append_text(turn_id, event)  # type: ignore[arg-type]  # a check by type costs less than isinstance
+        elif kind is ThinkingDelta:
+            logged = self._append_thinking(turn_id, event)  # type: ignore[arg-type]
         else:
-            self._seq += len(event.data) if type(event) is ThinkingDelta else 1
-            logged = LoggedEvent(self._seq, turn_id, event)
-            self._entries.append(logged)
-            if isinstance(event, Result | Failed):
-                self._end(turn_id)
+            logged = self._append_other(turn_id, event, seq)
         for subscriber in self._subscribers:
             subscriber(logged)
         return logged
 
-    def text(self, turn_id: str) -> str:
-        """What the turn has said so far."""
-        buffer = self._texts.get(turn_id)
-        return "" if buffer is None else buffer.value()
+    def tell(self, event: SessionDeleted) -> None:
+        """Hand something that is not part of the conversation to every subscriber."""
+        for subscriber in self._subscribers:
+            subscriber(LoggedEvent(self._seq, "", event))
 
-    def subscribe(self, subscriber: Subscriber, *, after: Cursor | None = None) -> Callable[[], None]:
+    def text(self, turn_id: str, *, start: int = 0) -> str:
+        """What the turn has said so far, from the code point `start` on."""
+        record = self._turns.get(turn_id)
+        if record is None:
+            return ""
+        return record.answer.after(start) if start else record.answer.value()
+
+    def trace(self, turn_id: str, *, after: int = 0) -> list[TraceEntry]:
+        """What else happened in the turn, after the place `after`."""
+        record = self._turns.get(turn_id)
+        entries = [] if record is None else [_closed(entry) for entry in record.entries if entry.seq > after]
+        if entries and isinstance(first := entries[0], TextSpan) and first.seq - first.length < after:
+            entries[0] = TextSpan(first.seq, first.seq - after)
+        elif entries and isinstance(first, Thought) and first.seq - len(first.text) < after:
+            entries[0] = Thought(first.seq, first.text[-(first.seq - after) :])
+        return entries
+
+    def end_of(self, turn_id: str) -> LoggedEvent | None:
+        """How the turn ended, if it did and is still held."""
+        record = self._turns.get(turn_id)
+        return None if record is None else record.end
+
+    def subscribe(
+        self, subscriber: Subscriber, *, after: Cursor | None = None, older: list[LoggedEvent] | None = None
+    ) -> Callable[[], None]:
         """Hand every later event to `subscriber`, and first, with `after`, all that followed that place. Returns the way out.
 
+        `older`: what followed `after` up to `start`, from storage, if `after` lies before it.
         Subscribers run inside `append`: they are quick and do not raise. Raises CursorGap, and then subscribes nothing.
         """
-        missed = [] if after is None else self._replay(after)
-        for logged in missed:
-            subscriber(logged)
+        if after is not None:
+            for logged in self._replay(after, older):
+                subscriber(logged)
         self._subscribers = (*self._subscribers, subscriber)
 
         def unsubscribe() -> None:
@@ -138,46 +213,92 @@ class SessionLog:
 
         return unsubscribe
 
-    def _replay(self, after: Cursor) -> list[LoggedEvent]:
-        if after.epoch != self.epoch or not self._start <= after.seq <= self._seq:
+    def check(self, cursor: Cursor) -> None:
+        """Raises CursorGap if the cursor is of another epoch or ahead of the log."""
+        if cursor.epoch != self.epoch or cursor.seq > self._seq:
             raise CursorGap
-        missed: list[LoggedEvent] = []
-        for entry in self._entries:
-            if entry.seq <= after.seq:
-                continue
-            if isinstance(entry, _Span):
-                said = min(entry.length, entry.seq - after.seq)
-                end = entry.offset + entry.length
-                text = self._texts[entry.turn_id].value()[end - said : end]
-                missed.append(LoggedEvent(entry.seq, entry.turn_id, TextDelta(text)))
-            elif isinstance(entry.event, ThinkingDelta):
-                rest = entry.event.data[-(entry.seq - after.seq) :]
-                missed.append(LoggedEvent(entry.seq, entry.turn_id, ThinkingDelta(rest)))
-            else:
-                missed.append(entry)
+
+    def _replay(self, after: Cursor, older: list[LoggedEvent] | None) -> list[LoggedEvent]:
+        self.check(after)
+        if after.seq < self._start and older is None:
+            raise CursorGap
+        missed = list(older or ())
+        told = {logged.seq for logged in missed}
+        seen = max(after.seq, self._start)
+        for turn_id, record in self._turns.items():
+            entries = [_closed(entry) for entry in record.entries]
+            missed += [
+                LoggedEvent(seq, turn_id, event) for seq, event in events_after(entries, record.answer.value(), seen)
+            ]
+            # The message of a turn that waits may lie before all that is held of others.
+            ends = (logged for logged in (record.user, record.end) if logged is not None)
+            missed += [logged for logged in ends if logged.seq > after.seq and logged.seq not in told]
+        missed.sort(key=lambda logged: logged.seq)
         return missed
 
-    def _record_text(self, turn_id: str, text: str) -> None:
-        buffer = self._texts.get(turn_id)
-        if buffer is None:
-            buffer = self._texts[turn_id] = _TextBuffer()
-        length = len(text)
+    # --- recording ----------------------------------------------------------------------------------------------------
+
+    def _record(self, turn_id: str) -> _TurnRecord:
+        record = self._turns.get(turn_id)
+        if record is None:
+            record = self._turns[turn_id] = _TurnRecord()
+        return record
+
+    def _append_text(self, turn_id: str, event: TextDelta) -> LoggedEvent:
+        record, length = self._record(turn_id), len(event.data)
         self._seq += length
-        last = self._entries[-1] if self._entries else None
-        if type(last) is _Span and last.turn_id == turn_id:
-            last.seq, last.length = self._seq, last.length + length
+        record.answer.append(event.data)
+        last = self._last
+        if last is not None and last[0] == turn_id and type(last[1]) is TextSpan:
+            last[1].seq = self._seq
+            last[1].length += length
         else:
-            self._entries.append(_Span(self._seq, turn_id, buffer.length, length))
-        buffer.append(text)
+            span = TextSpan(self._seq, length)
+            record.entries.append(span)
+            self._last = (turn_id, span)
+        return LoggedEvent(self._seq, turn_id, event)
+
+    def _append_thinking(self, turn_id: str, event: ThinkingDelta) -> LoggedEvent:
+        self._seq += len(event.data)
+        last = self._last
+        if last is None or last[0] != turn_id or type(last[1]) is not _Thinking:
+            thinking = _Thinking(self._seq)
+            self._record(turn_id).entries.append(thinking)
+            self._last = (turn_id, thinking)
+        else:
+            thinking = last[1]
+        thinking.seq = self._seq
+        thinking.buffer.append(event.data)
+        return LoggedEvent(self._seq, turn_id, event)
+
+    def _append_other(self, turn_id: str, event: SessionEvent, seq: int | None) -> LoggedEvent:
+        self._seq = self._seq + 1 if seq is None else max(seq, self._seq + 1)
+        self._last = None
+        record, logged = self._record(turn_id), LoggedEvent(self._seq, turn_id, event)
+        match event:
+            case UserMessage():
+                self.turns_changed += 1
+                record.user = logged
+            case Result() | Failed():
+                self.turns_changed += 1
+                record.end = logged
+                self._end(turn_id)
+            case SystemStatus(label):
+                record.entries.append(StatusChange(self._seq, label))
+            case ToolActivity():
+                record.entries.append(ToolUse(self._seq, event))
+        return logged
 
     def _end(self, turn_id: str) -> None:
         """Let go of the oldest ended turns, and of all that the log held up to their end."""
         self._ended.append(turn_id)
         while len(self._ended) > _KEPT_ENDED_TURNS or self._ended_chars() > _KEPT_ENDED_CHARS:
-            dropped = self._ended.pop(0)
-            self._texts.pop(dropped, None)
-            self._start = max((entry.seq for entry in self._entries if entry.turn_id == dropped), default=self._start)
-            self._entries = [entry for entry in self._entries if entry.seq > self._start]
+            end = self._turns.pop(self._ended.pop(0)).end
+            self._start = self._start if end is None else end.seq
 
     def _ended_chars(self) -> int:
-        return sum(self._texts[turn_id].length for turn_id in self._ended if turn_id in self._texts)
+        return sum(self._turns[turn_id].answer.length for turn_id in self._ended)
+
+
+def _closed(entry: TraceEntry | _Thinking) -> TraceEntry:
+    return Thought(entry.seq, entry.buffer.value()) if isinstance(entry, _Thinking) else entry

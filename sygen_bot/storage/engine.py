@@ -1,76 +1,158 @@
-"""The database: opened, checked and brought to the newest revision."""
+"""The database: opened, checked, brought to the newest revision, and written by one writer.
+
+SQLite runs in threads of its own, a whole transaction at a time: an async driver would come back to the event loop after every
+statement, and on a busy loop each of these costs milliseconds. Database servers are asked by their async drivers.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DatabaseError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError, NoSuchModuleError, SQLAlchemyError
 
 from sygen_bot.errors import StorageError
+from sygen_bot.storage.journal import Journal, Operation, Outcome
 from sygen_bot.storage.tables import NEWEST_REVISION
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+_READERS: Final = 4
+_EXAMPLE: Final = "An example: postgresql+asyncpg://user@127.0.0.1/sygen"
+_T = TypeVar("_T")
+
+
+class Database(Protocol):
+    """Runs operations, synchronous functions of a connection, without holding up the event loop."""
+
+    def transaction(self, operations: Sequence[Operation[Any]], on_done: Callable[[Outcome[list[Any]]], None]) -> None:
+        """All of them in one transaction. Calls back on the event loop with their results, or with what went wrong."""
+        ...
+
+    async def read(self, operation: Operation[_T]) -> _T: ...
+    async def close(self) -> None: ...
 
 
 class Storage:
-    """An open database. `write()` and `read()` are the only ways in; both raise StorageError in one clear line."""
+    """An open database. `write` and `read` are the only ways in; both raise StorageError in one clear line."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._journal = Journal(database.transaction)
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction, committed at the end."""
-        with _readable_errors():
-            async with self._engine.begin() as connection:
-                yield connection
+    def submit(self, operation: Operation[_T], on_done: Callable[[Outcome[_T]], None]) -> None:
+        """`write` for those who cannot wait for a task to wake up: `on_done` is called with the result or the error."""
+        self._journal.submit(operation, on_done)
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        with _readable_errors():
-            async with self._engine.connect() as connection:
-                yield connection
+    async def write(self, operation: Operation[_T], *, is_patient: bool = False) -> _T:
+        """Run `operation` in a transaction, which it may share with others, in the order of the calls. Returns when it is committed.
+
+        A patient one lets all others go first. Cancelling the caller does not take the operation back.
+        """
+        return await self._journal.write(operation, is_patient=is_patient)
+
+    async def read(self, operation: Operation[_T]) -> _T:
+        """Run `operation`, which only reads, on what is committed by now."""
+        with readable_errors():
+            return await self._database.read(operation)
 
     async def close(self) -> None:
-        await self._engine.dispose()
+        """Wait for what is being written and let go of the database."""
+        await self._journal.close()
+        await self._database.close()
 
 
-async def open_storage(database: Path) -> Storage:
-    """Open the SQLite database at `database`, created or migrated as needed. Raises StorageError."""
-    if not database.exists():
-        with _readable_errors():
-            try:
-                database.touch(mode=0o600)
-            except OSError as error:
-                raise StorageError(
-                    f"The database {database} cannot be made: {error.strerror}", "Make its folder writable."
-                ) from error
-    url = sa.URL.create("sqlite", database=str(database))
-    with _readable_errors():
-        await asyncio.to_thread(_prepare, url)
-    # One connection: SQLite has one writer, and readers here are as quick as writers.
-    engine = create_async_engine(url.set(drivername="sqlite+aiosqlite"), pool_size=1, max_overflow=0)
-    sa.event.listen(engine.sync_engine, "connect", _configure)
+async def open_storage(database: Path | str) -> Storage:
+    """Open a database, created or migrated as needed: a SQLite file by its path, or any by its SQLAlchemy URL. Raises StorageError."""
+    url = URL.create("sqlite", database=str(database)) if isinstance(database, Path) else _parsed(database)
+    with readable_errors():
+        opened: Database
+        if url.get_backend_name() == "sqlite":
+            opened = await _open_sqlite(url.set(drivername="sqlite"))
+        else:
+            opened = await _open_server(url)
+    return Storage(opened)
+
+
+def _parsed(text: str) -> URL:
+    """Raises StorageError for what is no URL of a database that can be used here."""
     try:
-        with _readable_errors():
-            async with engine.connect():  # now, so that no caller is cancelled half way through it
-                pass
-    except BaseException:
-        await engine.dispose()
-        raise
-    return Storage(engine)
+        url = make_url(text)
+    except ArgumentError as error:
+        raise StorageError("storage.url is no URL", _EXAMPLE) from error
+    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+        raise StorageError("storage.url names no file", "Name one: sqlite:////path/to/file.db")
+    return url.set(drivername="postgresql+asyncpg") if url.drivername == "postgresql" else url
 
 
-def _prepare(url: sa.URL) -> None:
-    """Check and migrate. Not by aiosqlite: its thread may outlive the loop, and say so, when opening fails."""
-    engine = sa.create_engine(url, poolclass=sa.NullPool)
+# --- SQLite -------------------------------------------------------------------------------------------------------------
+
+
+class _Sqlite:
+    """A SQLite file: one thread writes, a few read beside it (WAL)."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._writer = ThreadPoolExecutor(1, "database writer")
+        self._readers = ThreadPoolExecutor(_READERS, "database reader")
+
+    def transaction(self, operations: Sequence[Operation[Any]], on_done: Callable[[Outcome[list[Any]]], None]) -> None:
+        loop = asyncio.get_running_loop()
+        self._writer.submit(lambda: loop.call_soon_threadsafe(on_done, self._run(operations)))
+
+    async def read(self, operation: Operation[_T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._look, operation)
+
+    async def close(self) -> None:
+        for pool in (self._writer, self._readers):
+            await asyncio.to_thread(pool.shutdown)
+        self._engine.dispose()
+
+    def _run(self, operations: Sequence[Operation[Any]]) -> Outcome[list[Any]]:
+        try:
+            with readable_errors(), self._engine.begin() as connection:
+                return [operation(connection) for operation in operations]
+        except Exception as error:  # noqa: BLE001 - the thread's work ends here; the error is the caller's
+            return error
+
+    def _look(self, operation: Operation[_T]) -> _T:
+        with self._engine.connect() as connection:
+            return operation(connection)
+
+
+async def _open_sqlite(url: URL) -> _Sqlite:
+    file = Path(url.database or "")
+    if not file.exists():
+        try:
+            file.touch(mode=0o600)
+        except OSError as error:
+            raise StorageError(
+                f"The database {file} cannot be made: {error.strerror}", "Make its folder writable."
+            ) from error
+    engine = sa.create_engine(url, pool_size=_READERS + 1, max_overflow=0)
     sa.event.listen(engine, "connect", _configure)
+    try:
+        await asyncio.to_thread(_prepare, engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return _Sqlite(engine)
+
+
+def _prepare(engine: sa.Engine) -> None:
     with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "BEGIN IMMEDIATE"
+        )  # the driver begins none before DDL: a failing migration would stay half done
         _migrate(connection)
 
 
@@ -79,6 +161,67 @@ def _configure(connection: Any, _record: object) -> None:
     for pragma in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+# --- database servers ---------------------------------------------------------------------------------------------------
+
+
+class _Server:
+    """A database server, by its async driver."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._writing: asyncio.Task[None] | None = None
+
+    def transaction(self, operations: Sequence[Operation[Any]], on_done: Callable[[Outcome[list[Any]]], None]) -> None:
+        async def run() -> None:
+            on_done(await self._run(operations))
+
+        self._writing = asyncio.create_task(run(), name="database transaction")
+
+    async def _run(self, operations: Sequence[Operation[Any]]) -> Outcome[list[Any]]:
+        try:
+            with readable_errors():
+                async with self._engine.begin() as connection:
+                    return await connection.run_sync(partial(_run_all, operations))
+        except Exception as error:  # noqa: BLE001 - the task ends here; the error is the caller's
+            return error
+
+    async def read(self, operation: Operation[_T]) -> _T:
+        async with self._engine.connect() as connection:
+            return await connection.run_sync(operation)
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+def _run_all(operations: Sequence[Operation[Any]], connection: sa.Connection) -> list[Any]:
+    return [operation(connection) for operation in operations]
+
+
+async def _open_server(url: URL) -> _Server:
+    """Raises StorageError if its driver is missing; what the driver raises passes."""
+    from sqlalchemy.ext.asyncio import create_async_engine  # costs start-up time, and few need it
+
+    try:
+        engine = create_async_engine(url, pool_size=_READERS + 1, pool_pre_ping=True)
+    except (NoSuchModuleError, InvalidRequestError) as error:
+        raise StorageError(f"storage.url cannot be used: {error}", _EXAMPLE) from error
+    except ModuleNotFoundError as error:
+        raise StorageError(
+            f"The database driver {error.name} is not installed",
+            "Run `make install` in the checkout, or install the extra `postgres`.",
+        ) from error
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(_migrate)
+    except BaseException:
+        await engine.dispose()
+        raise
+    return _Server(engine)
+
+
+# --- both ---------------------------------------------------------------------------------------------------------------
 
 
 def _migrate(connection: sa.Connection) -> None:
@@ -103,11 +246,13 @@ def _migrate(connection: sa.Connection) -> None:
 
 
 @contextmanager
-def _readable_errors() -> Iterator[None]:
+def readable_errors() -> Iterator[None]:
+    """Turn what a database or its driver raises into StorageError, in one line."""
     try:
         yield
-    except (SQLAlchemyError, sqlite3.Error) as error:
-        cause = error.orig if isinstance(error, DatabaseError) else error
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        what = str(cause).partition("\n")[0]
         raise StorageError(
-            f"The database cannot be used: {cause}", "Check its disk, its rights and who else has it open."
+            f"The database cannot be used: {what}", "Check its disk, its rights and who else has it open."
         ) from error

@@ -202,8 +202,7 @@ async def test_mistake_stop_that_stops_the_agent_but_not_the_processes_it_starte
         while "w0 " not in text:
             text += said(await peer.until("text_delta"))
         pids = {int(word) for word in re.findall(r"\d+", text.split("w0")[0])}
-        alive = survivors(MARKER_VARIABLE, marker)
-        assert pids < alive, "child and grandchild, and the guard besides"
+        assert pids < await three_alive(marker), "child and grandchild, and the guard besides"
         start = time.monotonic()
         await peer.send(type="abort")
         await peer.until("abort_ok")
@@ -213,11 +212,19 @@ async def test_mistake_stop_that_stops_the_agent_but_not_the_processes_it_starte
         assert time.monotonic() - start < REAP_S
 
 
+async def three_alive(marker: str) -> set[int]:
+    """The processes of one SPAWN: right after its start a program shows no environment for a moment."""
+    async with asyncio.timeout(REAP_S):
+        while len(alive := survivors(MARKER_VARIABLE, marker)) < 3:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.01)
+    return alive
+
+
 async def test_children_of_a_turn_end_with_a_gateway_that_stops(serve: Serve, tmp_path: Path, marker: str) -> None:
     provider = ScriptedProvider(run_dir=Paths(tmp_path / "home").run_dir, marker=marker)
     async with serve(providers=[provider]) as gateway, client(gateway) as peer:
         await running(peer, script="SPAWN_DETACHED 300\nSLOW 5000 0.01")
-        assert len(survivors(MARKER_VARIABLE, marker)) == 3
+        await three_alive(marker)
     assert survivors(MARKER_VARIABLE, marker) == set()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket as sockets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -55,13 +56,26 @@ async def test_health_tells_strangers_how_many_are_connected_and_nothing_else(ga
         assert (await http.get("/health", headers=bearer("wrong"))).status_code == 200
 
 
+async def test_health_answers_head_too(gateway: Gateway) -> None:
+    async with browser(gateway, None) as http:
+        answer = await http.head("/health")
+        assert (answer.status_code, answer.content) == (200, b"")
+
+
+async def test_the_status_names_who_answers_as_the_greeting_does(gateway: Gateway) -> None:
+    async with browser(gateway) as http, client(gateway) as peer:
+        status = (await http.get("/api/status")).json()
+        assert (status["provider"], status["model"]) == ("scripted", "scripted")
+        assert (peer.hello["active_provider"], peer.hello["active_model"]) == ("scripted", "scripted")
+
+
 # --- the token --------------------------------------------------------------------------------------------------------
 
-PROTECTED = ["/api/providers", "/api/status", "/openapi.json", "/docs"]
+PROTECTED = ["/api/providers", "/api/status", "/api/chat/sessions", "/openapi.json"]
 
 
 @pytest.mark.parametrize("path", PROTECTED)
-async def test_everything_but_health_asks_for_the_token(gateway: Gateway, path: str) -> None:
+async def test_what_holds_something_asks_for_the_token(gateway: Gateway, path: str) -> None:
     async with browser(gateway) as http:
         assert (await http.get(path)).status_code == 200
     async with browser(gateway, None) as http:
@@ -103,6 +117,24 @@ async def test_the_token_counts_in_its_header_only(gateway: Gateway) -> None:
         assert (await http.get("/api/status", headers={"Cookie": "token=x"})).status_code == 401
 
 
+async def test_a_stranger_is_turned_away_before_what_he_sends_is_looked_at(gateway: Gateway) -> None:
+    """With a body that never comes, and with one that is malformed."""
+    head = "POST /api/chat/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    for rest in ("Content-Length: 1000000000\r\n\r\n{", "Content-Length: 1\r\n\r\n{"):
+        assert_error(*(await raw_http(gateway, head + rest)), 401, "unauthorized")
+
+
+async def test_a_body_has_a_limit(gateway: Gateway) -> None:
+    async def in_pieces() -> AsyncIterator[bytes]:
+        for _ in range(32):
+            yield b" " * 65536
+
+    async with browser(gateway) as http:
+        for body in (b" " * 2_000_000, in_pieces()):
+            answer = await http.post("/api/chat/sessions", content=body, headers={"Content-Type": "application/json"})
+            assert_error(answer.status_code, dict(answer.headers), answer.content, 413, "too_large")
+
+
 @pytest.mark.parametrize("token", ["voilà", "Å", "ключ 🔑", "a b", "\u00ff", "x\u00a0"])
 async def test_any_text_can_be_the_token(serve: Serve, token: str) -> None:
     """Also one whose UTF-8 ends with a byte that Latin-1 takes for white space."""
@@ -137,6 +169,35 @@ async def test_what_does_not_exist_has_the_one_error_shape(
     request = f"{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     answer = await raw_http(gateway, request.encode())
     assert_error(*answer, status)
+
+
+async def test_what_does_not_exist_is_told_in_a_sentence(gateway: Gateway) -> None:
+    async with browser(gateway) as http:
+        assert (await http.get("/nowhere")).json()["error"] == "There is nothing at this address."
+        assert (await http.put("/health")).json()["error"] == "This address does not take this method."
+
+
+@pytest.mark.parametrize("path", ["/health/", "/api/providers/", "/docs/", "/api/chat/sessions/"])
+async def test_a_slash_too_many_leads_nowhere(gateway: Gateway, path: str) -> None:
+    async with browser(gateway) as http:
+        answer = await http.get(path)
+        assert_error(answer.status_code, dict(answer.headers), answer.content, 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/health", {"GET", "HEAD"}),
+        ("/api/status", {"GET"}),
+        ("/api/chat/sessions", {"GET", "POST"}),
+        ("/api/chat/sessions/x", {"GET", "PUT", "DELETE"}),
+    ],
+)
+async def test_a_wrong_method_is_told_the_right_ones(gateway: Gateway, path: str, methods: set[str]) -> None:
+    async with browser(gateway) as http:
+        answer = await http.options(path)
+        assert answer.status_code == 405
+        assert set(answer.headers["Allow"].split(", ")) == methods
 
 
 MALFORMED = {
@@ -181,7 +242,7 @@ async def test_an_upgrade_that_is_refused_has_the_one_error_shape(gateway: Gatew
 
 
 async def test_a_crash_is_told_without_its_traceback(tmp_path: Path) -> None:
-    async def nobody(_key: SessionKey) -> tuple[None, None]:
+    def nobody(_key: SessionKey) -> tuple[None, None]:
         return None, None
 
     def crash() -> dict[str, object]:
@@ -189,7 +250,6 @@ async def test_a_crash_is_told_without_its_traceback(tmp_path: Path) -> None:
 
     context = ApiContext(
         message_handler=None,
-        abort_handler=None,
         file_context=FileContext(allowed_roots=(), upload_dir=tmp_path, workspace=tmp_path),
         providers=list,
         active=nobody,
@@ -225,18 +285,46 @@ async def test_a_crash_is_told_without_its_traceback(tmp_path: Path) -> None:
 # --- what describes it ------------------------------------------------------------------------------------------------
 
 
-async def test_the_description_covers_every_route_and_the_docs_ask_nobody_else(gateway: Gateway) -> None:
-    async with browser(gateway) as http:
-        description = (await http.get("/openapi.json")).json()
-        assert description["openapi"].startswith("3.")
-        assert {"/health", "/api/providers", "/api/status"} <= set(description["paths"])
-        page = await http.get("/docs")
-        assert page.headers["Content-Type"].startswith("text/html")
-        assert "default-src 'none'" in page.headers["Content-Security-Policy"]
-        for path in description["paths"]:
-            assert path in page.text
-        for elsewhere in ("http://", "https://", "src=//", "href=//"):
-            assert elsewhere not in page.text
+PAGE = {
+    "/docs": "text/html",
+    "/docs/page.js": "text/javascript",
+    "/docs/page.css": "text/css",
+    "/docs/icon.svg": "image/svg",
+}
+
+
+@pytest.mark.parametrize("path", PAGE)
+async def test_the_page_is_open_to_all_and_asks_nobody_else(gateway: Gateway, path: str) -> None:
+    async with browser(gateway, None) as http:
+        answer = await http.get(path)
+        assert answer.status_code == 200
+        assert answer.headers["Content-Type"].startswith(PAGE[path])
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        policy = dict(part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; "))
+        assert (
+            policy["default-src"]
+            == policy["base-uri"]
+            == policy["form-action"]
+            == policy["frame-ancestors"]
+            == "'none'"
+        )
+        assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+        named = answer.text.replace("http://www.w3.org/2000/svg", "")
+        for elsewhere in ("http://", "https://", 'src="//', 'href="//', "@import", "innerHTML"):
+            assert elsewhere not in named
+        assert not re.search(r"\burl\(", named)
+        head = await http.head(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["Content-Length"] == answer.headers["Content-Length"]
+
+
+async def test_the_page_has_no_script_and_no_style_inside(gateway: Gateway) -> None:
+    async with browser(gateway, None) as http:
+        page = (await http.get("/docs")).text
+        assert re.findall(r"<script[^>]*>([^<]*)", page) == [""]
+        assert not re.search(r"<style|\son\w+=|\sstyle=|javascript:", page)
+        for name in re.findall(r'(?:src|href)="([^"]*)"', page):
+            assert (await http.get(f"/{name}")).status_code == 200
 
 
 async def test_answers_do_not_name_the_software_below(gateway: Gateway) -> None:

@@ -103,7 +103,7 @@ async def test_u_0000_becomes_u_fffd_in_what_clients_and_agents_say(serve: Serve
     parts: list[ProviderEvent] = [TextDelta("a\0b"), SystemStatus("s\0"), ToolActivity("t\0"), TextDelta("\ud800c")]
     async with serve(providers=[Agent(*parts)]) as gateway, client(gateway) as peer:
         logged: list[LoggedEvent] = []
-        gateway.orchestrator.follow(SessionKey("api", 1, None), logged.append)
+        (await gateway.orchestrator.open(SessionKey("api", 1, None))).log.subscribe(logged.append)
         events = await peer.ask("x\0y")
         assert [event.get("data", event.get("text")) for event in events] == [
             "a\ufffdb",
@@ -194,7 +194,7 @@ async def test_mistake_awaiting_the_turn_in_the_read_loop(gateway: Gateway, chat
 async def test_turns_of_one_session_run_one_at_a_time_in_order_whoever_sent_them(gateway: Gateway, chat: int) -> None:
     async with client(gateway, chat_id=chat) as one, client(gateway, chat_id=chat) as other:
         logged: list[LoggedEvent] = []
-        gateway.orchestrator.follow(SessionKey("api", chat, None), logged.append)
+        (await gateway.orchestrator.open(SessionKey("api", chat, None))).log.subscribe(logged.append)
         await one.say("SLOW 10 0.01\nECHO_HISTORY")
         await one.say("ECHO_HISTORY")
         await one.until("text_delta")
@@ -230,7 +230,7 @@ async def test_a_client_hears_the_events_of_its_own_turns_only(gateway: Gateway,
 async def test_mistake_a_finished_answer_thrown_away_because_the_client_had_gone(gateway: Gateway, chat: int) -> None:
     """Nor is other work of its chat stopped: the turn goes on to its end, and the session remembers it."""
     logged: list[LoggedEvent] = []
-    gateway.orchestrator.follow(SessionKey("api", chat, 1), logged.append)
+    (await gateway.orchestrator.open(SessionKey("api", chat, 1))).log.subscribe(logged.append)
     async with client(gateway, chat_id=chat, channel_id=2) as stays:
         async with client(gateway, chat_id=chat, channel_id=1) as leaves:
             await stays.say("SLOW 40 0.01")
@@ -371,12 +371,11 @@ async def test_a_refusal_in_the_middle_of_a_turn_changes_nothing_in_it(gateway: 
 
 
 async def test_a_server_without_a_message_handler_says_so_and_answers_the_rest(tmp_path: Path) -> None:
-    async def nobody(_key: SessionKey) -> tuple[None, None]:
+    def nobody(_key: SessionKey) -> tuple[None, None]:
         return None, None
 
     context = ApiContext(
         message_handler=None,
-        abort_handler=None,
         file_context=FileContext(allowed_roots=(), upload_dir=tmp_path, workspace=tmp_path),
         providers=list,
         active=nobody,
@@ -408,3 +407,13 @@ async def test_a_server_without_a_message_handler_says_so_and_answers_the_rest(t
     finally:
         await server.stop(1001)
         listener.close()
+
+
+async def test_mistake_an_approval_that_grants_for_everyone_without_anybody_noticing(
+    gateway: Gateway, chat: int
+) -> None:
+    """There are no approvals by clients: the policy of the configuration decides, whatever a client says."""
+    async with client(gateway, chat_id=chat, approvals=True) as peer:
+        await peer.send(type="approval", id="1", decision="allow_always")
+        assert (await peer.receive())["code"] == "unknown_type"
+        assert said(await peer.ask('ASK Bash {"command": "ls"}')) == "denied"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 from contextlib import suppress
 from pathlib import Path
@@ -15,9 +16,35 @@ from nacl.exceptions import CryptoError
 from nacl.public import Box, PrivateKey, PublicKey
 
 from sygen_bot.api import crypto, protocol
-from sygen_bot.api.protocol import Abort, AbortOk, AuthRequest, ErrorReply, Notification, Ping, Pong, UserText
+from sygen_bot.api.protocol import (
+    Abort,
+    AbortOk,
+    Accepted,
+    AuthRequest,
+    ErrorReply,
+    Form,
+    Notification,
+    Ping,
+    Pong,
+    Received,
+    Request,
+    Response,
+    UserText,
+)
 from sygen_bot.errors import DecryptFailed, EmptyMessage, InvalidMessage
-from sygen_bot.events import Failed, FileRef, Result, SystemStatus, TextDelta, ToolActivity
+from sygen_bot.events import (
+    Failed,
+    FileRef,
+    Result,
+    SessionDeleted,
+    SessionEvent,
+    SystemStatus,
+    TextDelta,
+    ThinkingDelta,
+    ToolActivity,
+    Usage,
+    UserMessage,
+)
 from sygen_bot.files.tags import file_refs
 from sygen_bot.session.key import MAX_ID, SessionKey
 
@@ -27,17 +54,20 @@ CLIENT_SECRET = base64.b64decode(VECTORS["client"]["sk"])
 SHARED = base64.b64decode(VECTORS["shared_key"])
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
+NAMES_OF_MESSAGES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=64)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
     max_leaves=12,
 )
 KINDS = (
-    "auth message abort ping pong result error text_delta tool_activity system_status abort_ok auth_ok notification x"
+    "auth message abort ping pong request response result error text_delta thinking_delta tool_activity system_status "
+    "user_message session_deleted accepted abort_ok auth_ok notification x"
 )
 FIELDS = (
     "type text scope id token e2e_pk sealed chat_id channel_id data code message killed files stream_fallback aborted "
-    "reason notification providers active_provider"
+    "reason notification providers active_provider sync cursor tools rpc turn_id method path body status position duplicate "
+    "tool_id phase input output is_error duration_ms truncated usage provider model created_at"
 )
 TYPES, NAMES = st.sampled_from(KINDS.split()), st.sampled_from(FIELDS.split())
 OBJECTS = st.dictionaries(NAMES | TEXTS, VALUES, max_size=6)
@@ -72,9 +102,9 @@ def test_any_message_of_a_client_is_understood_or_refused(plaintext: bytes) -> N
             refusal = refused
     if refusal is not None:
         assert refusal.error.code in ("invalid", "empty", "unknown_type")
-        assert refusal.id is None or (isinstance(refusal.id, str) and len(refusal.id) <= 64)
+        assert refusal.id is None or (0 < len(refusal.id) <= 64 and "\0" not in refusal.id)
     elif message is not None:
-        assert isinstance(message, UserText | Abort | Ping)
+        assert isinstance(message, UserText | Abort | Ping | Request)
         if isinstance(message, UserText):
             assert message.text.strip()
             assert message.text.strip().lower() != "/stop"
@@ -261,45 +291,147 @@ def test_bad_keys_of_the_vectors_are_refused(case: dict[str, object]) -> None:
 
 REASONS = st.sampled_from(["abort", "interrupted", "shutdown", "timeout", "answer_too_large"])
 FILES = st.lists(st.builds(FileRef, TEXTS, TEXTS, st.booleans()), max_size=3).map(tuple)
-EVENTS = st.one_of(
+USAGE = st.builds(Usage, st.integers(0, 2**40), st.integers(0, 2**40), st.none() | st.floats(0, 1e6))
+IDS = st.none() | NAMES_OF_MESSAGES
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=8,
+)
+EVENTS: st.SearchStrategy[SessionEvent] = st.one_of(
     st.builds(TextDelta, TEXTS),
-    st.builds(ToolActivity, TEXTS),
+    st.builds(ThinkingDelta, TEXTS),
+    st.builds(
+        ToolActivity,
+        TEXTS,
+        TEXTS,
+        st.sampled_from(["start", "end"]),
+        JSON_VALUES,
+        st.none() | TEXTS,
+        st.booleans(),
+        st.none() | st.integers(0, 2**40),
+        st.booleans(),
+    ),
     st.builds(SystemStatus, st.none() | TEXTS),
-    st.builds(Result, TEXTS, st.booleans(), FILES),
+    st.builds(UserMessage, TEXTS, st.floats(0, 1e10), IDS),
+    st.builds(
+        Result,
+        TEXTS,
+        st.booleans(),
+        FILES,
+        provider=st.none() | TEXTS,
+        model=st.none() | TEXTS,
+        usage=st.none() | USAGE,
+        duration_ms=st.integers(0, 2**40),
+    ),
     st.builds(lambda text, reason: Result(text, aborted=True, reason=reason), TEXTS, REASONS),
     st.builds(Failed, st.sampled_from(["internal_error", "provider_unavailable"]), TEXTS),
+    st.just(SessionDeleted()),
 )
+FULL = Form(turn_ids=True, sync=True, full_tools=True)
+FORMS = st.builds(Form, st.booleans(), st.booleans(), st.booleans())
+
+
+@many
+@given(EVENTS, TEXTS, TEXTS)
+def test_an_event_comes_out_as_it_went_in(event: SessionEvent, turn_id: str, cursor: str) -> None:
+    wire = protocol.encode_event(event, FULL, turn_id=turn_id, cursor=cursor)
+    assert wire is not None
+    assert b"\n" not in wire, "compact JSON"
+    expected = Received(event) if isinstance(event, SessionDeleted) else Received(event, turn_id, cursor)
+    assert protocol.decode_server_event(wire) == expected
+
+
+@many
+@given(EVENTS, FORMS, TEXTS.filter(bool), TEXTS.filter(bool))
+def test_nobody_is_told_what_it_did_not_ask_for(event: SessionEvent, form: Form, turn_id: str, cursor: str) -> None:
+    wire = protocol.encode_event(event, form, turn_id=turn_id, cursor=cursor)
+    if wire is None:
+        assert isinstance(event, ThinkingDelta | ToolActivity | UserMessage | SessionDeleted)
+        return
+    fields = json.loads(wire)
+    assert ("cursor" in fields) == (form.sync and not isinstance(event, SessionDeleted))
+    assert ("turn_id" in fields) == ((form.sync or form.turn_ids) and not isinstance(event, SessionDeleted))
+    if not form.full_tools:
+        assert fields["type"] != "thinking_delta"
+        assert not {"tool_id", "phase", "input", "output", "is_error", "duration_ms", "truncated"} & set(fields) or (
+            fields["type"] == "result"
+        )
+    if not form.sync:
+        assert fields["type"] not in ("user_message", "session_deleted")
+        assert not {"provider", "model", "usage", "duration_ms"} & set(fields) or fields["type"] == "tool_activity"
 
 
 @many
 @given(EVENTS)
-def test_an_event_comes_out_as_it_went_in(event: TextDelta | ToolActivity | SystemStatus | Result | Failed) -> None:
-    wire = protocol.encode_event(event)
-    assert wire is not None
-    assert json.loads(wire)["type"] in ("text_delta", "tool_activity", "system_status", "result", "error")
-    assert b"\n" not in wire, "compact JSON"
-    assert protocol.decode_server_event(wire) == event
+def test_a_client_that_asks_for_nothing_gets_the_plain_protocol(event: SessionEvent) -> None:
+    wire = protocol.encode_event(event, turn_id="t", cursor="e:1")
+    known = {
+        "text_delta": {"type", "data"},
+        "tool_activity": {"type", "data"},
+        "system_status": {"type", "data"},
+        "result": {"type", "text", "stream_fallback", "files", "aborted", "reason"},
+        "error": {"type", "code", "message"},
+    }
+    if wire is not None:
+        fields = json.loads(wire)
+        assert set(fields) <= known[fields["type"]]
+
+
+def test_each_form_has_a_number_of_its_own() -> None:
+    forms = [Form(*flags) for flags in itertools.product([False, True], repeat=3)]
+    assert len({form.number for form in forms}) == 8
+
+
+@many
+@given(st.sampled_from(["busy", "invalid", "conflict", "unavailable", "some_new_code"]), TEXTS, IDS, st.integers(0, 99))
+def test_replies_come_out_as_they_went_in(code: str, message: str, message_id: str | None, killed: int) -> None:
+    fields = {"id": "n1", "title": message, "body": "", "read": False}
+    for wire, event in (
+        (protocol.encode_error(code, message, message_id), ErrorReply(code, message, message_id)),
+        (protocol.encode_abort_ok(killed), AbortOk(killed)),
+        (protocol.encode_pong(), Pong()),
+        (protocol.encode_notification(fields), Notification(fields)),
+    ):
+        assert protocol.decode_server_event(wire) == Received(event)
+
+
+@many
+@given(NAMES_OF_MESSAGES, TEXTS, st.integers(0, 99), st.booleans())
+def test_a_receipt_comes_out_as_it_went_in(message_id: str, turn_id: str, position: int, is_duplicate: bool) -> None:
+    accepted = Accepted(message_id, turn_id, position, is_duplicate)
+    received = protocol.decode_server_event(protocol.encode_accepted(accepted))
+    assert received is not None
+    assert received.event == accepted
 
 
 @many
 @given(
-    st.sampled_from(["busy", "invalid", "some_new_code"]),
+    NAMES_OF_MESSAGES,
+    st.sampled_from(["GET", "POST", "PUT", "DELETE"]),
     TEXTS,
-    st.none() | st.text("ab", min_size=1),
-    st.integers(0, 99),
+    JSON_VALUES,
+    st.integers(200, 599),
 )
-def test_replies_come_out_as_they_went_in(code: str, message: str, message_id: str | None, killed: int) -> None:
-    assert protocol.decode_server_event(protocol.encode_error(code, message, message_id)) == ErrorReply(
-        code, message, message_id
-    )
-    assert protocol.decode_server_event(protocol.encode_abort_ok(killed)) == AbortOk(killed)
-    assert protocol.decode_server_event(protocol.encode_pong()) == Pong()
-    fields = {"id": "n1", "title": message, "body": "", "read": False}
-    assert protocol.decode_server_event(protocol.encode_notification(fields)) == Notification(fields)
+def test_requests_and_responses_come_out_as_they_went_in(
+    request_id: str, method: str, path: str, body: object, status: int
+) -> None:
+    request = Request(request_id, method, f"/{path}", body)
+    assert protocol.decode_client_message(protocol.encode_client_message(request)) == request
+    response = Response(request_id, status, body)
+    assert protocol.decode_server_event(protocol.encode_response(response)) == Received(response)
+
+
+@pytest.mark.parametrize("message_id", ["", "x" * 65, "a\0b", 7, [], True])
+def test_a_name_that_not_everything_can_keep_is_refused(message_id: object) -> None:
+    with pytest.raises(protocol.RefusedMessage) as refused:
+        protocol.decode_client_message(json.dumps({"type": "message", "text": "hello", "id": message_id}).encode())
+    assert refused.value.error.code == "invalid"
+    assert refused.value.id is None
 
 
 @many
-@given(TEXTS, st.none() | TEXTS.filter(lambda text: 0 < len(text) <= 64))
+@given(TEXTS, st.none() | NAMES_OF_MESSAGES)
 def test_a_users_text_comes_out_as_it_went_in(text: str, message_id: str | None) -> None:
     wire = protocol.encode_client_message(UserText(text, message_id))
     if not text.strip():
@@ -313,11 +445,47 @@ def test_a_users_text_comes_out_as_it_went_in(text: str, message_id: str | None)
         assert protocol.decode_client_message(wire) == UserText(text, message_id)
 
 
+CHANNELS = st.none() | st.integers(1, MAX_ID)
+
+
 @many
-@given(TEXTS, st.none() | st.integers(1, MAX_ID), st.none() | st.integers(1, MAX_ID))
-def test_a_first_frame_comes_out_as_it_went_in(token: str, chat_id: int | None, channel_id: int | None) -> None:
-    wire = protocol.encode_auth(e2e_pk="pk", token=token, sealed=None, chat_id=chat_id, channel_id=channel_id)
-    assert protocol.parse_auth(wire) == AuthRequest(e2e_pk="pk", token=token, chat_id=chat_id, channel_id=channel_id)
+@given(TEXTS, CHANNELS, CHANNELS, st.booleans(), st.none() | TEXTS, st.booleans(), st.booleans())
+def test_a_first_frame_comes_out_as_it_went_in(
+    token: str,
+    chat_id: int | None,
+    channel_id: int | None,
+    sync: bool,
+    cursor: str | None,
+    full_tools: bool,
+    rpc: bool,
+) -> None:
+    request = AuthRequest(
+        e2e_pk="pk",
+        token=token,
+        chat_id=chat_id,
+        channel_id=channel_id,
+        sync=sync or cursor is not None,  # who has a cursor follows its session
+        cursor=cursor,
+        full_tools=full_tools,
+        rpc=rpc,
+    )
+    assert protocol.parse_auth(protocol.encode_auth(request)) == request
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"sync": "true"},
+        {"sync": 1},
+        {"cursor": 7},
+        {"cursor": None},
+        {"tools": True},
+        {"tools": "some"},
+        {"rpc": "yes"},
+    ],
+)
+def test_an_extension_that_is_asked_for_in_other_words_is_not_on(extra: dict[str, object]) -> None:
+    assert protocol.parse_auth(json.dumps({"type": "auth", **extra}).encode()) == AuthRequest()
 
 
 @many

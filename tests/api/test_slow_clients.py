@@ -38,7 +38,7 @@ async def sleepy(gateway: Gateway, chat: int) -> AsyncIterator[Client]:
         yield peer
 
 
-def until_result(gateway: Gateway, chat: int) -> asyncio.Future[Result]:
+async def until_result(gateway: Gateway, chat: int) -> asyncio.Future[Result]:
     """The end of the next turn of a chat, as the gateway's own log has it."""
     done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
 
@@ -46,12 +46,12 @@ def until_result(gateway: Gateway, chat: int) -> asyncio.Future[Result]:
         if isinstance(logged.event, Result) and not done.done():
             done.set_result(logged.event)
 
-    gateway.orchestrator.follow(SessionKey("api", chat, None), listen)
+    (await gateway.orchestrator.open(SessionKey("api", chat, None))).log.subscribe(listen)
     return done
 
 
 async def test_a_client_that_reads_late_gets_merged_deltas_and_the_same_text(gateway: Gateway, chat: int) -> None:
-    ended = until_result(gateway, chat)
+    ended = await until_result(gateway, chat)
     async with sleepy(gateway, chat) as peer:
         await peer.say("BURST 100000")
         async with asyncio.timeout(30):
@@ -67,7 +67,7 @@ async def test_a_client_that_reads_late_gets_merged_deltas_and_the_same_text(gat
 
 
 async def test_merging_keeps_the_order_of_everything_else(gateway: Gateway, chat: int) -> None:
-    ended = until_result(gateway, chat)
+    ended = await until_result(gateway, chat)
     async with sleepy(gateway, chat) as peer:
         await peer.say(
             "\n".join(["BURST 20000", "TOOL Read {}", "BURST 20", "STATUS on", "BURST 20", "TOOL Grep {}"] * 2)
@@ -94,7 +94,7 @@ async def test_merging_keeps_the_order_of_everything_else(gateway: Gateway, chat
 
 
 async def test_a_client_that_reads_slowly_but_steadily_is_not_closed(serve: Serve) -> None:
-    async with serve({"api.send_timeout_s": 0.4}) as gateway:
+    async with serve({"api.send_timeout_s": 1.0}) as gateway:
         raw, secret = await RawSocket.connect(gateway, buffer_bytes=256 * 1024), PrivateKey.generate()
         try:
             raw.write(RawSocket.frame(auth(secret).encode()))
@@ -110,11 +110,11 @@ async def test_a_client_that_reads_slowly_but_steadily_is_not_closed(serve: Serv
                 assert opcode == 1, (opcode, payload)
                 events.append(json.loads(box.decrypt(base64.b64decode(payload))))
                 budget += len(payload)
-                if budget > 200_000:  # about 4 MB a second
+                if budget > 100_000:  # about 2 MB a second
                     budget = 0
                     await asyncio.sleep(0.05)
             assert said(events) == events[-1]["text"]
-            assert time.monotonic() - start > 1.0, "longer than the limit, or the test shows nothing"
+            assert time.monotonic() - start > 1.5, "longer than the limit, or the test shows nothing"
         finally:
             await raw.close()
 
@@ -125,7 +125,7 @@ async def test_a_client_that_never_reads_is_closed_with_1013_and_disturbs_nobody
         client(gateway, chat_id=chat + 500_000) as other,
         sleepy(gateway, chat) as peer,
     ):
-        ended = until_result(gateway, chat)
+        ended = await until_result(gateway, chat)
         await peer.say("BURST 150000")
         await other.say("SLOW 100 0.02")  # two seconds: far longer than the limit
         times = []

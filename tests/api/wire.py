@@ -72,6 +72,7 @@ class Client:
         self.box = Box(secret, PublicKey(base64.b64decode(hello["e2e_pk"], validate=True)))
         self.nonces: list[bytes] = []
         self.frames: list[str] = []
+        self.passed: list[Event] = []  # what came before the answers to requests
 
     def seal(self, plaintext: bytes | Event, nonce: bytes | None = None) -> str:
         """A frame that carries a message or whatever bytes."""
@@ -126,6 +127,23 @@ class Client:
         await self.send(type="ping")
         return (await self.until("pong"))[:-1]
 
+    async def accepted(self, text: str, message_id: str) -> Event:
+        """Send a message with an id; what is said first of it: that it was accepted."""
+        await self.say(text, id=message_id)
+        return (await self.until("accepted", "error"))[-1]
+
+    async def request(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
+        """(status, body) of a request over the socket. Events that come before it go to `passed`."""
+        name = os.urandom(8).hex()
+        await self.send(type="request", id=name, method=method, path=path, **({} if body is None else {"body": body}))
+        while True:
+            event = await self.receive()
+            if event["type"] in ("response", "error") and event.get("id") == name:
+                assert event["type"] == "response", event
+                assert set(event) <= {"type", "id", "status", "body"}
+                return event["status"], event.get("body")
+            self.passed.append(event)
+
     async def refusal(self, frame: str | bytes) -> Event:
         """What the server says to one frame, which has to be an error."""
         await self.socket.send(frame)
@@ -143,6 +161,29 @@ def said(events: list[Event]) -> str:
     return "".join(event["data"] for event in events if event["type"] == "text_delta")
 
 
+def units(events: list[Event]) -> list[tuple[Any, ...]]:
+    """What logged events say, one for each step of the log: a character of a delta, or another event. The rest is left out."""
+    steps: list[tuple[Any, ...]] = []
+    for event in events:
+        if "cursor" in event and event["type"].endswith("_delta"):
+            steps += [(event["type"], event["turn_id"], character) for character in event["data"]]
+        elif "cursor" in event:
+            steps.append(
+                (json.dumps({name: value for name, value in event.items() if name != "cursor"}, sort_keys=True),)
+            )
+    return steps
+
+
+def place(cursor: str) -> int:
+    """The number in a cursor. Only tests look into one."""
+    return int(cursor.rpartition(":")[2])
+
+
+def cursor_at(cursor: str, number: int) -> str:
+    """A cursor of the same log at another place."""
+    return f"{cursor.rpartition(':')[0]}:{number}"
+
+
 def results(events: list[Event]) -> list[Event]:
     return [event for event in events if event["type"] == "result"]
 
@@ -153,7 +194,9 @@ async def client(
 ) -> AsyncIterator[Client]:
     """A connection that is past the handshake. `options` go to websockets, `fields` into the auth frame."""
     key = PrivateKey.generate() if secret is None else secret
-    async with connect(address(server), **{"max_size": 2**24, "proxy": None, **(options or {})}) as socket:
+    async with connect(
+        address(server), **{"max_size": 2**24, "max_queue": None, "proxy": None, **(options or {})}
+    ) as socket:
         await socket.send(auth(key, **fields))
         async with asyncio.timeout(PATIENCE_S):
             hello = json.loads(await socket.recv())

@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -123,6 +124,15 @@ class Terminal:
     def __enter__(self) -> Self:
         return self
 
+    def modes(self) -> list[object]:
+        """How the terminal takes keys: echoed or not, line by line or not."""
+        return list(termios.tcgetattr(self._master)[:4])
+
+    def hang_up(self) -> None:
+        """Close the terminal, as a window is closed."""
+        os.close(self._master)
+        self._master = -1
+
     def send(self, keys: str) -> None:
         os.write(self._master, keys.encode())
 
@@ -157,11 +167,11 @@ class Terminal:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        os.close(self._master)
+        if self._master >= 0:
+            os.close(self._master)
 
 
 def _take_terminal() -> None:
     import fcntl
-    import termios
 
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)

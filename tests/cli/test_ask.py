@@ -6,10 +6,11 @@ import json
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
-from tests.cli.command import COMMAND, Running, Terminal, environment, run, run_each
+from tests.cli.command import COMMAND, Running, Terminal, environment, run, run_each, serving
 from tests.cli.conftest import Served
 
 
@@ -72,7 +73,29 @@ def test_a_turn_that_somebody_stops_is_exit_code_3(served: Served) -> None:
         asking.read_until("w0 ")
         stopped = run(served.home, "ask", "--chat", "5", "/stop")
         assert (stopped.returncode, stopped.stderr) == (0, "1 turn was stopped.\n")
-        assert asking.end()[0] == 3
+        code, _out, err = asking.end()
+        assert (code, err) == (3, "The turn was aborted.\n")
+
+
+def test_a_message_that_is_too_long_is_refused_in_a_line(served: Served) -> None:
+    ended = run(served.home, "ask", given="x" * 1_100_000)
+    assert (ended.returncode, ended.stdout, len(ended.stderr.splitlines())) == (1, "", 1)
+    assert "too long" in ended.stderr
+    as_json = run(served.home, "ask", "--json", given="x" * 1_100_000)
+    assert (as_json.returncode, json.loads(as_json.stdout)["code"]) == (1, "too_large")
+
+
+def test_a_question_survives_the_gateway_and_is_answered_by_the_next(home: Path) -> None:
+    with serving(home, SYGEN_API__DRAIN_S="0") as (gateway, url), Running(home, "ask", "SLOW 1000 0.05") as asking:
+        asking.read_until("w1 ")
+        with Running(home, "ask", "SAY at last") as waiting:
+            while json.loads(run(home, "status", "--json").stdout)["turns_queued"] == 0:
+                assert waiting.process.poll() is None
+            assert gateway.end(signal.SIGKILL)[0] == -signal.SIGKILL
+            with serving(home, "--port", url.rpartition(":")[2]):
+                code, out, err = asking.end()
+                assert (code, out[:6], err) == (3, "w2 w3 ", "The turn was interrupted.\n")
+                assert waiting.end() == (0, "at last\n", "")
 
 
 @pytest.mark.parametrize(
@@ -94,6 +117,7 @@ def test_a_wrong_server_key_is_noticed(served: Served) -> None:
     ended = run(served.home, "ask", "hello", SYGEN_SERVER="A" * 42 + "E=")
     assert ended.returncode == 4
     assert len(ended.stderr.splitlines()) == 1
+    assert "or --server-key is not its identity key" in ended.stderr
 
 
 def test_a_gateway_is_found_by_variables_from_another_home(served: Served) -> None:

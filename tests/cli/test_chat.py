@@ -96,11 +96,24 @@ def test_it_comes_back_by_itself_when_the_gateway_does(home: Path) -> None:
 
 
 def test_it_leaves_when_its_token_opens_nothing_any_more(home: Path) -> None:
+    with serving(home):
+        token = run(home, "api", "token", "--show").stdout.strip()
+        with Terminal(home, "chat", "--token", token) as terminal:
+            terminal.expect("connected")
+            run(home, "api", "token", "--rotate")
+            terminal.expect("api token --show")
+            assert terminal.end() == 4
+
+
+def test_in_its_own_home_it_takes_a_new_token(home: Path) -> None:
     with serving(home), Terminal(home, "chat") as terminal:
         terminal.expect("connected")
         run(home, "api", "token", "--rotate")
-        terminal.expect("api token --show")
-        assert terminal.end() == 4
+        terminal.expect("Connected again.")
+        terminal.send("SAY still in\r\x04")
+        terminal.expect("SAY still in")
+        terminal.expect("still in")
+        assert terminal.end() == 0
 
 
 def test_a_dumb_terminal_is_enough(served: Served) -> None:
@@ -166,3 +179,80 @@ def test_blocks_that_were_printed_never_change(pieces: list[str]) -> None:
     whole = render(growing[-1])
     for text in growing:
         assert whole.startswith(render(text[: finished_length(text)]))
+
+
+def test_two_terminals_show_the_same_conversation(served: Served) -> None:
+    with (
+        Terminal(served.home, "chat", "--chat", "21") as one,
+        Terminal(served.home, "chat", "--chat", "21") as other,
+    ):
+        one.expect("chat 21")
+        other.expect("chat 21")
+        one.send("SAY from the first\r")
+        other.expect("> SAY from the first")
+        other.expect("from the first")
+        other.send("SAY and from the second\r")
+        one.expect("> SAY and from the second")
+        one.expect("and from the second")
+        for terminal in (one, other):
+            terminal.expect("chat 21")
+            terminal.send("\x04")
+            assert terminal.end() == 0
+
+
+def test_a_chat_begins_with_what_was_said_before_set_apart_by_a_line(served: Served) -> None:
+    for number in range(6):
+        run(served.home, "ask", "--chat", "22", f"SAY memory {number}")
+    run(served.home, "ask", "--chat", "22", "FAIL to answer")
+    with Terminal(served.home, "chat", "--chat", "22") as terminal:
+        assert "memory 1" not in terminal.expect("4 earlier messages")
+        for number in range(2, 6):
+            terminal.expect(f"> SAY memory {number}")
+            terminal.expect(f"memory {number}")
+        terminal.expect("> FAIL to answer")
+        terminal.expect("The agent failed")
+        terminal.expect("said before ──")
+        assert "memory" not in terminal.expect("chat 22")
+        terminal.send("\x04")
+        assert terminal.end() == 0
+    with Terminal(served.home, "chat", "--chat", "23") as terminal:
+        assert "said before" not in terminal.expect("chat 23")
+        terminal.send("\x04")
+        assert terminal.end() == 0
+
+
+def test_who_comes_in_the_middle_of_an_answer_sees_all_of_it_once(served: Served) -> None:
+    with Running(served.home, "ask", "--chat", "24", "SAY first\nSAY\x20\nSLOW 60 0.05") as asking:
+        asking.read_until("w5 ")
+        with Terminal(served.home, "chat", "--chat", "24") as terminal:
+            before = terminal.expect("w59")
+            assert all(before.count(f"w{number} ") + before.count(f"w{number}\r") == 1 for number in range(59))
+            assert before.index("said before") < before.index("w0 ")
+            terminal.send("\x04")
+            assert terminal.end() == 0
+
+
+def test_what_is_asked_here_is_shown_once(served: Served) -> None:
+    with Terminal(served.home, "chat", "--chat", "25") as terminal:
+        terminal.expect("chat 25")
+        for number in range(5):
+            terminal.send(f"SAY answer {number}\r")
+            terminal.expect(f"SAY answer {number}")
+            terminal.expect(f"answer {number}")
+            terminal.expect("chat 25")
+        terminal.send("\x04")
+        assert terminal.end() == 0
+        assert "answer" not in terminal.seen
+
+
+def test_the_terminal_is_left_as_it_was(served: Served) -> None:
+    with Terminal(served.home, "chat", "--chat", "26") as terminal:
+        before = terminal.modes()
+        terminal.expect("chat 26")
+        terminal.send("SAY one\r")
+        terminal.expect("SAY one")
+        terminal.expect("chat 26")
+        assert terminal.modes() != before
+        terminal.send("\x04")
+        assert terminal.end() == 0
+        assert terminal.modes() == before

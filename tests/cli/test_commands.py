@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import COMMAND, environment, run, run_each
+from tests.cli.command import COMMAND, Terminal, environment, run, run_each
 from tests.cli.conftest import Served
 
 COMMANDS = (
@@ -60,7 +60,15 @@ def test_settings_are_set_as_json_or_text_and_shown_masked(home: Path) -> None:
 def test_a_wrong_setting_is_refused_and_nothing_is_written(home: Path) -> None:
     run(home, "config", "set", "api.port", "9001")
     before = (home / "config" / "config.json").read_bytes()
-    wrong = (("api.port", "99999"), ("api.prt", "1"), ("api", "5"), ("", "1"), ("file_access", "some"))
+    wrong = (
+        ("api.port", "99999"),
+        ("api.prt", "1"),
+        ("api", "5"),
+        ("", "1"),
+        ("file_access", "some"),
+        ("provider", "nope"),
+        ("providers.nope", "{}"),
+    )
     for ended in run_each(home, [("config", "set", *setting) for setting in wrong]):
         assert (ended.returncode, ended.stdout, len(ended.stderr.splitlines())) == (2, "", 1)
     assert (home / "config" / "config.json").read_bytes() == before
@@ -72,6 +80,11 @@ def test_validate_finds_what_serve_would_refuse(home: Path) -> None:
     assert not home.exists()
     assert run(home, "config", "validate", SYGEN_API__PORT="many").returncode == 2
     assert run(home, "config", "validate", SYGEN_PROVIDER="nobody").returncode == 2
+    (home / "config").mkdir(parents=True)
+    (home / "config" / "config.json").write_text('{"providers": {"nope": {}}}')
+    for command in ("validate",), ("set", "api.port", "9001"):
+        ended = run(home, "config", *command)
+        assert (ended.returncode, ended.stderr.partition(":")[0]) == (2, "providers.nope")
 
 
 def test_the_api_is_enabled_with_a_token_that_stays(home: Path) -> None:
@@ -85,6 +98,17 @@ def test_the_api_is_enabled_with_a_token_that_stays(home: Path) -> None:
     assert run(home, "api", "token", "--rotate", SYGEN_API__TOKEN="given").returncode == 2
 
 
+def test_a_terminal_gets_the_identity_key_and_a_link_with_the_token(served: Served, home: Path) -> None:
+    token = run(served.home, "api", "token", "--show").stdout.strip()
+    with Terminal(served.home, "api", "token", "--show") as terminal:
+        assert terminal.expect("identity  ").strip() == token
+        terminal.expect("link      ")
+        assert terminal.end() == 0
+    link = terminal.seen.strip()
+    assert link.startswith(f"{served.url}/#token={token}&server=")
+    assert run(home, "ask", "hello", SYGEN_URL=link).stdout == "You said: hello\n"
+
+
 def test_status_tells_whether_a_gateway_runs(served: Served, home: Path) -> None:
     facts = json.loads(run(served.home, "status", "--json").stdout)
     assert (facts["running"], facts["url"], facts["provider"]) == (True, served.url, "scripted")
@@ -93,7 +117,9 @@ def test_status_tells_whether_a_gateway_runs(served: Served, home: Path) -> None
     assert (ended.returncode, ended.stdout, len(ended.stderr.splitlines())) == (1, "", 1)
     as_json = run(home, "status", "--json")
     assert (as_json.returncode, json.loads(as_json.stdout)["running"]) == (1, False)
-    assert run(served.home, "status", "--token", "wrong").returncode == 1
+    wrong = run(served.home, "status", "--token", "wrong")
+    assert wrong.returncode == 1
+    assert f"`SYGEN_HOME={served.home} python -m sygen_bot api token --show` tells what is right" in wrong.stderr
 
 
 def test_the_doctor_finds_nothing_broken_where_all_is_well(served: Served) -> None:

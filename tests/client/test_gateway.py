@@ -72,7 +72,8 @@ async def test_asking_yields_typed_events_and_the_result_last(gateway: Gateway) 
         events = await answer(client, "SAY one two three\nTOOL Read {}")
         assert isinstance(events[-1], Result)
         assert text_of(events) == events[-1].text == "one two three"
-        assert [event.name for event in events if isinstance(event, ToolActivity)] == ["Read"]
+        tools = [event for event in events if isinstance(event, ToolActivity)]
+        assert [(tool.name, tool.phase) for tool in tools] == [("Read", "start"), ("Read", "end")]
 
 
 async def test_questions_asked_at_once_get_their_own_answers(gateway: Gateway) -> None:
@@ -203,6 +204,77 @@ async def test_a_replaced_token_ends_the_connection_for_good(gateway: Gateway) -
             await waiting
         with pytest.raises(HandshakeRefused):
             await client.ping()
+
+
+async def test_a_token_that_is_told_anew_survives_its_replacement(gateway: Gateway) -> None:
+    async with asyncio.timeout(20), connect(gateway.url, lambda: gateway.token) as client:
+        assert text_of(await answer(client, "SAY before")) == "before"
+        gateway.replace_token("another")
+        assert text_of(await answer(client, "SAY after")) == "after"
+
+
+@pytest.mark.parametrize("reconnect", [True, False])
+async def test_a_message_that_is_too_long_is_refused_and_not_sent_again(start: Starter, reconnect: bool) -> None:
+    states: list[ConnectionState] = []
+    async with (
+        start(**{"api.max_frame_bytes": 65_536}) as gateway,
+        connect(gateway.url, TOKEN, reconnect=reconnect, on_state=states.append) as client,
+    ):
+        with pytest.raises(MessageRefused, match="too long") as refused:
+            await answer(client, "SAY " + "x" * 3_000_000)
+        assert refused.value.code == "too_large"
+        if reconnect:
+            assert text_of(await answer(client, "SAY short")) == "short"
+            assert states == ["connected", "reconnecting", "connected"]
+
+
+async def test_what_is_asked_beside_a_message_that_is_too_long_is_answered(start: Starter) -> None:
+    async with start(**{"api.max_frame_bytes": 65_536}) as gateway, connect(gateway.url, TOKEN) as client:
+        *answers, refused = await asyncio.gather(
+            answer(client, "SLOW 20 0.01"),
+            answer(client, "SAY " + "y" * 30_000),
+            answer(client, "SAY " + "x" * 100_000),
+            return_exceptions=True,
+        )
+        assert isinstance(refused, MessageRefused)
+        assert [len(text_of(events)) for events in answers if not isinstance(events, BaseException)] == [70, 30_000]
+
+
+async def test_a_request_that_is_too_long_is_refused(start: Starter) -> None:
+    async with start(**{"api.max_frame_bytes": 65_536}) as gateway, connect(gateway.url, TOKEN) as client:
+        async with asyncio.timeout(20):
+            with pytest.raises(MessageRefused, match="too long"):
+                await client.request("POST", "/api/chat/sessions", {"title": "x" * 3_000_000})
+        assert (await client.history())["total"] == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        ("404 Not Found", "there is no gateway at this path"),
+        ("503 Service Unavailable", "it is stopping or full; try again in a moment"),
+        ("418 I'm a teapot", "it answers with HTTP 418"),
+    ],
+)
+async def test_who_answers_but_does_not_let_in_is_told_in_plain_words(status: str, told: str) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with pytest.raises(CannotConnect) as refused:
+            async with connect(url, TOKEN):
+                pass
+    assert refused.value.reason == told
+
+
+async def test_tls_where_there_is_none_is_told_in_plain_words(gateway: Gateway) -> None:
+    with pytest.raises(CannotConnect) as refused:
+        async with connect(gateway.url.replace("http:", "https:"), TOKEN):
+            pass
+    assert refused.value.reason == "it does not speak TLS; try http://"
 
 
 def test_importing_it_loads_no_server() -> None:

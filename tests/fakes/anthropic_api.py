@@ -152,7 +152,8 @@ class FakeAnthropic:
             answering = asyncio.create_task(_answer(request, writer))
             leaving = asyncio.create_task(reader.read(1))
             await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            (request.answered if answering.done() else request.client_disconnected).set()
+            is_whole = answering.done() and answering.exception() is None  # else it was the writer that noticed first
+            (request.answered if is_whole else request.client_disconnected).set()
             for task in (answering, leaving):
                 task.cancel()
             await asyncio.gather(answering, leaving, return_exceptions=True)

@@ -94,7 +94,7 @@ async def test_the_model_answers_in_a_stream_and_remembers_after_a_restart(tmp_p
         assert (await peer.ask("What is the capital of France?"))[-1]["type"] == "result"
     storage = await open_storage(Paths(tmp_path).database)
     try:
-        stored = await SessionStore(storage).load(SessionKey("api", 5, None))
+        stored = await SessionStore(storage).open(SessionKey("api", 5, None), agent="main")
     finally:
         await storage.close()
     messages = json.loads(stored.contexts["local"])

@@ -112,7 +112,7 @@ async def test_a_command_streams_like_any_turn(orchestrator: Orchestrator) -> No
 
 async def test_status_tells_the_session_who_answers_and_what_runs(orchestrator: Orchestrator) -> None:
     said = await answer(orchestrator, "/status")
-    for fact in (str(HERE), "scripted", "1 turns running", "allow_read_only", __version__):
+    for fact in (str(HERE), "scripted", "1 turn running", "allow_read_only", __version__):
         assert fact in said
 
 
@@ -184,7 +184,7 @@ async def test_a_command_keeps_its_place_in_the_queue(orchestrator: Orchestrator
         if isinstance(logged.event, Result):
             order.append(logged.event.text.split()[0])
 
-    unfollow = orchestrator.follow(HERE, hear)
+    unfollow = (await orchestrator.open(HERE)).log.subscribe(hear)
     ends = [
         orchestrator.handle_message_streaming(HERE, text) for text in ("SAY first", "/new", "ECHO_HISTORY", "SAY last")
     ]

@@ -13,8 +13,11 @@ from sygen_bot.orchestrator.core import AgentProfile, Orchestrator
 from sygen_bot.orchestrator.fairness import FairShare
 from sygen_bot.providers.registry import ProviderRegistry, Target
 from sygen_bot.session.key import SessionKey
-from sygen_bot.session.log import LoggedEvent
-from sygen_bot.storage.sessions import StoredSession
+from sygen_bot.session.log import LoggedEvent, Subscriber
+from sygen_bot.session.receipt import Acceptance, Receipt
+from sygen_bot.storage.engine import Storage, open_storage
+from sygen_bot.storage.history import ChatSession
+from sygen_bot.storage.sessions import SessionStore
 from sygen_bot.testing.scripted import ScriptedProvider
 
 
@@ -109,45 +112,58 @@ async def test_others_run_between_the_passes_of_a_turn_that_never_pauses() -> No
     assert passes.count >= 500 * 0.5 / 1.5
 
 
-class MemoryStore:
-    """Sessions that are kept nowhere: what is measured is the loop, not the disk. `disk` holds up what is saved."""
+class SlowStore(SessionStore):
+    """A real store whose disk can be held up where contexts are saved."""
 
-    def __init__(self) -> None:
+    def __init__(self, storage: Storage) -> None:
+        super().__init__(storage)
         self.disk = asyncio.Event()
         self.disk.set()
         self.saved: list[str] = []
 
-    async def load(self, key: SessionKey) -> StoredSession:  # noqa: ARG002
-        return StoredSession()
-
-    async def set_target(self, key: SessionKey, *, provider: str | None, model: str | None) -> None: ...
-
-    async def save_context(self, key: SessionKey, provider: str, resume_token: str) -> None:  # noqa: ARG002
+    async def save_context(self, session_id: str, provider: str, resume_token: str) -> None:
         await self.disk.wait()
+        await super().save_context(session_id, provider, resume_token)
         self.saved.append(resume_token)
 
-    async def clear_contexts(self, key: SessionKey) -> None: ...
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SlowStore]:
+    storage = await open_storage(tmp_path / "sygen.db")
+    yield SlowStore(storage)
+    await storage.close()
+
+
+async def no_sessions(_chat_id: int) -> list[ChatSession]:
+    return []
 
 
 @pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore()
-
-
-@pytest.fixture
-async def orchestrator(tmp_path: Path, store: MemoryStore) -> AsyncIterator[Orchestrator]:
+async def orchestrator(tmp_path: Path, store: SlowStore) -> AsyncIterator[Orchestrator]:
     registry = ProviderRegistry([ScriptedProvider(run_dir=tmp_path / "run")])
     await registry.refresh()
     orchestrator = Orchestrator(
         registry=registry,
         store=store,
-        agent=AgentProfile(workspace=tmp_path, policy="deny", default=Target("scripted")),
+        agent=AgentProfile(name="main", workspace=tmp_path, policy="deny", default=Target("scripted")),
         queue_limit=8,
         max_answer_bytes=2**23,
         turn_timeouts_s={},
+        list_sessions=no_sessions,
     )
     yield orchestrator
     await orchestrator.drain(0)
+
+
+async def start(orchestrator: Orchestrator, key: SessionKey, text: str, hear: Subscriber) -> Acceptance:
+    """Send a message and follow its session. Returns when it is accepted."""
+    session = await orchestrator.open(key)
+    session.log.subscribe(hear)
+    receipt: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+    session.submit(text, client_id=None, on_receipt=receipt.set_result)
+    accepted = await asyncio.wait_for(receipt, 10)
+    assert isinstance(accepted, Acceptance)
+    return accepted
 
 
 @pytest.mark.parametrize("chatty", [1, 16])
@@ -156,63 +172,77 @@ async def test_a_quiet_session_speaks_within_a_few_passes_however_many_others_ch
 ) -> None:
     quiet = SessionKey("api", 999, None)
     talking = {key: asyncio.Event() for key in (SessionKey("api", chat, None) for chat in range(1, chatty + 1))}
-    for key, has_spoken in talking.items():
 
-        def hear(logged: LoggedEvent, has_spoken: asyncio.Event = has_spoken) -> None:
-            if isinstance(logged.event, TextDelta):
-                has_spoken.set()
+    def listener(has_spoken: asyncio.Event) -> Subscriber:
+        return lambda logged: has_spoken.set() if isinstance(logged.event, TextDelta) else None
 
-        orchestrator.follow(key, hear)
-        orchestrator.submit(key, "BURST 200000")
+    await asyncio.gather(
+        *(start(orchestrator, key, "BURST 1000000", listener(has_spoken)) for key, has_spoken in talking.items())
+    )
     async with asyncio.timeout(30):
         await asyncio.gather(*(event.wait() for event in talking.values()))
 
-    passes, first = Passes(), asyncio.get_running_loop().create_future()
+    session = await orchestrator.open(quiet)
+    passes = Passes()
+    first: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
     ended = asyncio.Event()
 
     def hear_quiet(logged: LoggedEvent) -> None:
         if isinstance(logged.event, TextDelta) and not first.done():
-            first.set_result(passes.count)
+            first.set_result((passes.count, orchestrator.turns_running))
         if isinstance(logged.event, Result):
             ended.set()
 
-    orchestrator.follow(quiet, hear_quiet)
-    orchestrator.submit(quiet, "SAY one two three")
+    session.log.subscribe(hear_quiet)
+    began: list[int] = []
+    session.submit("SAY one two three", client_id=None, on_receipt=lambda _receipt: began.append(passes.count))
     async with asyncio.timeout(30):
-        took = await first
+        spoke, running = await first
         await ended.wait()
     passes.stop()
-    assert took <= 5
-    assert orchestrator.turns_running == chatty, "they still chatter"
+    assert spoke - began[0] <= 5, "from the moment that its message is stored"
+    assert running == chatty + 1, "they still chatter"
 
 
-async def test_an_abort_among_chatter_is_done_before_the_call_returns(orchestrator: Orchestrator) -> None:
+async def test_an_abort_among_chatter_is_decided_by_the_call_and_soon_told(orchestrator: Orchestrator) -> None:
     key, ends, has_spoken = SessionKey("api", 1, None), list[Result](), asyncio.Event()
 
     def hear(logged: LoggedEvent) -> None:
-        has_spoken.set()
+        if isinstance(logged.event, TextDelta):
+            has_spoken.set()
         if isinstance(logged.event, Result):
             ends.append(logged.event)
 
-    orchestrator.follow(key, hear)
-    orchestrator.submit(key, "BURST 1000000")
+    await start(orchestrator, key, "BURST 1000000", hear)
     async with asyncio.timeout(30):
         await has_spoken.wait()
-    assert orchestrator.abort(key) == 1
+        said = (await orchestrator.open(key)).log.cursor.seq
+        stopping = orchestrator.abort(key)
+        assert (await orchestrator.open(key)).unfinished() == []
+        assert await stopping == 1
     assert [end.reason for end in ends] == ["abort"]
+    assert (await orchestrator.open(key)).log.cursor.seq == said + 1, "it said nothing more"
 
 
-async def test_an_answer_does_not_wait_for_the_disk_but_what_comes_after_it_does(
-    orchestrator: Orchestrator, store: MemoryStore
+async def test_an_answer_does_not_wait_for_the_disk_but_its_end_does(
+    orchestrator: Orchestrator, store: SlowStore
 ) -> None:
-    key = SessionKey("api", 1, None)
+    key, has_spoken, has_ended = SessionKey("api", 1, None), asyncio.Event(), asyncio.Event()
+
+    def hear(logged: LoggedEvent) -> None:
+        if isinstance(logged.event, TextDelta):
+            has_spoken.set()
+        if isinstance(logged.event, Result):
+            has_ended.set()
+
     store.disk.clear()
+    await start(orchestrator, key, "SAY hello", hear)
     async with asyncio.timeout(10):
-        await orchestrator.handle_message_streaming(key, "SAY hello")
+        await has_spoken.wait()
     assert store.saved == []
-    after = asyncio.create_task(orchestrator.handle_message_streaming(key, "SAY again"))
+    assert not has_ended.is_set()
     store.disk.set()
     async with asyncio.timeout(10):
-        await after
-        await orchestrator.drain(0)
+        await has_ended.wait()
+        await orchestrator.handle_message_streaming(key, "SAY again")
     assert store.saved == ['{"turns":1}', '{"turns":2}']

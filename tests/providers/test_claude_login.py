@@ -49,7 +49,7 @@ def test_the_sdk_is_missing_first(monkeypatch: pytest.MonkeyPatch) -> None:
     trouble = find_trouble("/nowhere", {})
     assert trouble is not None
     assert "not installed" in trouble.reason
-    assert "sygen-bot[claude]" in trouble.remedy
+    assert trouble.remedy == "Run `make install` in the checkout, or install the extra `claude`."
 
 
 async def test_then_the_program_then_the_login(home: Path, tmp_path: Path) -> None:
@@ -133,6 +133,13 @@ def test_only_claudes_own_credentials_pass() -> None:
     with_cloud = claude_environment({"CLAUDE_CODE_USE_BEDROCK": "1"}, source=source)
     assert with_cloud["AWS_SECRET_ACCESS_KEY"] == "cloud"
     assert "OPENAI_API_KEY" not in with_cloud
+
+
+def test_what_the_user_has_switched_off_stays_off() -> None:
+    off = dict.fromkeys(
+        ("DISABLE_TELEMETRY", "DISABLE_ERROR_REPORTING", "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"), "1"
+    )
+    assert off.items() <= claude_environment({}, source={"HOME": "/home/me", **off}).items()
 
 
 def test_configured_variables_win() -> None:

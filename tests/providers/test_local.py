@@ -324,7 +324,7 @@ async def test_a_missing_runtime_is_named_with_the_remedy(
     monkeypatch.setitem(sys.modules, "xllamacpp", None)
     check = await local.check()
     assert not check.available
-    assert "sygen-bot[local]" in check.remedy
+    assert "extra `local`" in check.remedy
 
 
 async def test_weights_that_cannot_be_loaded_are_no_crash(tmp_path: Path, weights: Path) -> None:

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal
 
-import msgspec
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
 
-from sygen_bot.api.auth import bearer
+from sygen_bot.api.auth import protected_router
 from sygen_bot.api.context import ApiContext
 
 
-def router(context: ApiContext) -> APIRouter:
-    routes = APIRouter(dependencies=[Depends(bearer(context.token))])
+class Provider(BaseModel):
+    """Somebody who can answer now."""
 
-    @routes.get("/api/providers", summary="The providers that can run now, with their models")
-    def providers() -> list[dict[str, Any]]:
-        return [{**msgspec.to_builtins(card), "available": True} for card in context.providers()]
+    id: str = Field(examples=["claude"])
+    name: str = Field(examples=["Claude"])
+    color: str = Field(description="`#RRGGBB`", examples=["#D97757"])
+    models: list[str] = Field(description="The default first")
+    available: Literal[True] = True
+
+
+def router(context: ApiContext) -> APIRouter:
+    routes = protected_router(context.token, tags=["gateway"])
+
+    @routes.get(
+        "/api/providers",
+        summary="The providers that can run now, with their models",
+        response_description="The providers",
+    )
+    async def providers() -> list[Provider]:
+        return [
+            Provider(id=card.id, name=card.name, color=card.color, models=list(card.models), available=True)
+            for card in context.providers()
+        ]
 
     return routes

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
 
-from sygen_bot.api.auth import bearer
+from sygen_bot.api.auth import protected_router
 from sygen_bot.api.context import ApiContext
 
 
-def router(context: ApiContext) -> APIRouter:
-    routes = APIRouter(dependencies=[Depends(bearer(context.token))])
+class Status(BaseModel):
+    """What the gateway is doing. `provider` and `model`: who answers by default, null where nobody does."""
 
-    @routes.get("/api/status", summary="What the gateway is doing")
-    def status() -> dict[str, object]:
-        return context.status()
+    version: str
+    uptime_s: float
+    connections: int = Field(description="Authenticated WebSocket connections")
+    sessions: int = Field(description="Those that somebody follows or that have a turn")
+    turns_running: int
+    turns_queued: int
+    provider: str | None
+    model: str | None
+
+
+def router(context: ApiContext) -> APIRouter:
+    routes = protected_router(context.token, tags=["gateway"])
+
+    @routes.get("/api/status", summary="What the gateway is doing", response_description="The status")
+    async def status() -> Status:
+        return Status.model_validate(context.status())
 
     return routes

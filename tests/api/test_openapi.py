@@ -1,0 +1,195 @@
+"""The description of the HTTP API: valid, complete, and true of every answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from openapi_schema_validator import OAS31Validator
+from openapi_spec_validator import validate
+
+from sygen_bot.orchestrator.lifecycle import Gateway
+from tests.api.wire import TOKEN, client
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SESSIONS = "/api/chat/sessions"
+Json = dict[str, Any]
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def http(gateway: Gateway) -> AsyncIterator[httpx.AsyncClient]:
+    headers = {b"Authorization": f"Bearer {TOKEN}".encode()}
+    async with httpx.AsyncClient(base_url=gateway.url, headers=headers) as one:
+        yield one
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def description(http: httpx.AsyncClient) -> Json:
+    answer = await http.get("/openapi.json")
+    assert answer.status_code == 200
+    found: Json = answer.json()
+    return found
+
+
+def operations(description: Json) -> Iterator[tuple[str, str, Json]]:
+    for path, methods in description["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation
+
+
+def assert_described(description: Json, template: str, answer: httpx.Response) -> None:
+    """The status is named for that operation, and the body has the shape that is told, without a field more."""
+    operation = description["paths"][template][answer.request.method.lower()]
+    told = operation["responses"].get(str(answer.status_code))
+    assert told is not None, f"{answer.request.method} {template} does not tell of {answer.status_code}: {answer.text}"
+    if not answer.content:
+        assert "content" not in told
+        return
+    kind = answer.headers["Content-Type"].partition(";")[0]
+    schema = told["content"][kind]["schema"]
+    if kind == "application/json":
+        shapes = {
+            name: shape | {"additionalProperties": False}
+            for name, shape in description["components"]["schemas"].items()
+        }
+        OAS31Validator({**schema, "components": {"schemas": shapes}}).validate(answer.json())
+
+
+# --- the document -----------------------------------------------------------------------------------------------------
+
+
+async def test_the_description_is_valid(description: Json) -> None:
+    validate(description)
+
+
+async def test_every_operation_says_what_it_is_for(description: Json) -> None:
+    tags = {tag["name"] for tag in description["tags"]}
+    names = [operation["operationId"] for _, _, operation in operations(description)]
+    assert len(set(names)) == len(names) >= 13
+    for _, path, operation in operations(description):
+        assert operation["summary"], path
+        assert set(operation["tags"]) <= tags
+        assert len(operation["tags"]) == 1
+        for answer in operation["responses"].values():
+            assert answer["description"] not in ("", "Successful Response")
+
+
+async def test_every_error_is_told_in_the_one_shape(description: Json) -> None:
+    one_shape = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
+    assert set(description["components"]["schemas"]["Refusal"]["required"]) == {"error", "code"}
+    for method, path, operation in operations(description):
+        errors = {status: answer for status, answer in operation["responses"].items() if not status.startswith("2")}
+        assert "default" in errors
+        assert ("401" in errors) == (path != "/health"), (method, path)
+        assert all(answer["content"] == one_shape for answer in errors.values()), (method, path)
+
+
+async def test_no_answer_is_left_open(description: Json) -> None:
+    """Only what a tool was given may be anything."""
+
+    def check(shape: Json, where: str) -> None:
+        if "$ref" in shape or where == "Tool.input":
+            return
+        kinds = [*shape.get("anyOf", []), *([shape["items"]] if "items" in shape else [])]
+        assert shape.get("additionalProperties") in (None, False), where
+        assert kinds or "type" in shape or "enum" in shape, where
+        assert shape.get("type") != "object" or "properties" in shape, where
+        for one in kinds:
+            check(one, where)
+        for name, one in shape.get("properties", {}).items():
+            check(one, f"{where}.{name}")
+
+    for name, shape in description["components"]["schemas"].items():
+        check(shape, name)
+    for _, path, operation in operations(description):
+        for status, answer in operation["responses"].items():
+            for content in answer.get("content", {}).values():
+                check(content["schema"], f"{path} {status}")
+
+
+async def test_the_token_is_asked_for_where_the_description_says_so(gateway: Gateway, description: Json) -> None:
+    (scheme,) = description["components"]["securitySchemes"].items()
+    assert (scheme[1]["type"], scheme[1]["scheme"]) == ("http", "bearer")
+    async with httpx.AsyncClient(base_url=gateway.url) as stranger:
+        for method, template, operation in operations(description):
+            answer = await stranger.request(method, template.replace("{session_id}", "x"), json={"title": "x"})
+            assert (answer.status_code == 401) == ("security" in operation), (method, template)
+            assert_described(description, template, answer)
+
+
+# --- the answers ------------------------------------------------------------------------------------------------------
+
+
+async def test_every_answer_is_as_it_is_described(
+    gateway: Gateway, http: httpx.AsyncClient, description: Json, chat: int
+) -> None:
+    called = set()
+
+    async def call(method: str, template: str, status: int, session: str = "", **request: Any) -> Any:
+        answer = await http.request(method, template.replace("{session_id}", session), **request)
+        assert answer.status_code == status, answer.text
+        assert_described(description, template, answer)
+        if answer.is_success:
+            called.add((method.lower(), template))
+        return answer.json() if answer.content and "json" in answer.headers["Content-Type"] else None
+
+    one = SESSIONS + "/{session_id}"
+    async with client(gateway, chat_id=chat, sync=True) as peer:
+        await peer.ask('THINK hm\nTOOL Read {"a": [{}]}\nSAY done\nFILE /tmp/a.png')
+        await peer.ask("FAIL on purpose")
+        talked = peer.hello["session_id"]
+        await peer.say("SLOW 5000 0.01")
+        await peer.until("text_delta")
+        messages = (await call("GET", f"{one}/messages", 200, talked))["messages"]
+        assert [message["status"] for message in messages[1::2]] == ["done", "failed", "running"]
+        assert "error" in messages[3]
+        await peer.send(type="abort")
+        await peer.until("abort_ok")
+    for path in ("/health", "/api/providers", "/api/status", SESSIONS):
+        await call("GET", path, 200)
+    await call("GET", f"{one}/export", 200, talked)
+    await call("GET", f"{one}/export", 200, talked, params={"format": "json"})
+    made = (await call("POST", SESSIONS, 201, json={"chat_id": chat, "title": "a"}))["id"]
+    await call("GET", one, 200, made)
+    await call("PUT", one, 200, made, json={"title": "b"})
+    await call("POST", f"{one}/archive", 200, made)
+    await call("POST", f"{one}/unarchive", 200, made)
+    await call("POST", f"{one}/provider", 200, made, json={"provider": "scripted"})
+    await call("DELETE", one, 204, made)
+    assert called == {(method, path) for method, path, _ in operations(description)}
+
+    await call("GET", SESSIONS, 422, params={"limit": 0})
+    await call("GET", SESSIONS, 422, params={"chat_id": 2**53})
+    await call("GET", SESSIONS, 404, params={"before": "x"})
+    await call("POST", SESSIONS, 422, json={"agent": "nobody"})
+    await call("POST", SESSIONS, 400, content=b"{", headers={"Content-Type": "application/json"})
+    await call("PUT", one, 400, talked, json={})
+    await call("PUT", one, 422, talked, json={"title": ""})
+    await call("PUT", one, 413, talked, json={"title": "x" * 2**20})
+    await call("GET", f"{one}/messages", 404, talked, params={"before": "x"})
+    await call("GET", f"{one}/export", 422, talked, params={"format": "pdf"})
+    await call("POST", f"{one}/provider", 422, talked, json={"provider": "nobody"})
+    for method, path, _ in operations(description):
+        if "{session_id}" in path:
+            await call(method.upper(), path, 404, "unknown", json={"title": "x"})
+
+
+@pytest.mark.parametrize(
+    ("body", "told"), [({"title": 5}, "title"), ({"chat_id": "5"}, "chat_id"), ({"chat_id": True}, "chat_id")]
+)
+async def test_a_body_holds_what_its_shape_says(http: httpx.AsyncClient, body: Json, told: str) -> None:
+    answer = await http.post(SESSIONS, json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+    assert told in answer.json()["error"]
+
+
+async def test_input_of_a_tool_may_nest_deeply(gateway: Gateway, http: httpx.AsyncClient, chat: int) -> None:
+    async with client(gateway, chat_id=chat, sync=True) as peer:
+        await peer.ask(f'TOOL Read {{"a": {"[" * 300}{"]" * 300}}}\nSAY done')
+        answer = await http.get(f"{SESSIONS}/{peer.hello['session_id']}/messages")
+    assert answer.status_code == 200
+    assert "[" * 300 in answer.text

@@ -1,0 +1,156 @@
+"""Older databases become newest ones with all they hold; newer ones are refused and left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.ext.asyncio import create_async_engine
+
+import sygen_bot.storage
+from sygen_bot.errors import StorageError
+from sygen_bot.session.key import SessionKey
+from sygen_bot.storage.engine import Storage, open_storage
+from sygen_bot.storage.history import ChatHistory
+from sygen_bot.storage.sessions import ContextUse, SessionStore
+from sygen_bot.storage.tables import NEWEST_REVISION, metadata
+from tests.storage.rows import one_turn, opened
+
+
+def shape(connection: sa.Connection) -> dict[str, object]:
+    """Everything about the tables that counts."""
+    inspector = sa.inspect(connection)
+    return {
+        table: (
+            [(column["name"], str(column["type"]), column["nullable"]) for column in inspector.get_columns(table)],
+            inspector.get_pk_constraint(table)["constrained_columns"],
+            sorted(tuple(unique["column_names"]) for unique in inspector.get_unique_constraints(table)),
+            sorted(
+                (str(index["name"]), tuple(index["column_names"]), index["unique"])
+                for index in inspector.get_indexes(table)
+                if "duplicates_constraint" not in index
+            ),
+            sorted(
+                (tuple(key["constrained_columns"]), key["referred_table"], str(key["options"].get("ondelete")))
+                for key in inspector.get_foreign_keys(table)
+            ),
+        )
+        for table in inspector.get_table_names()
+        if table != "alembic_version"
+    }
+
+
+async def run_on(database: str, work: Callable[[sa.Connection], object]) -> None:
+    """Do something to a database that nobody has open."""
+    if database.startswith("sqlite"):
+        engine = sa.create_engine(database)
+        with engine.begin() as connection:
+            work(connection)
+        engine.dispose()
+        return
+    server = create_async_engine(database.replace("postgresql://", "postgresql+asyncpg://"))
+    async with server.begin() as asynchronous:
+        await asynchronous.run_sync(work)
+    await server.dispose()
+
+
+def upgrade_to(revision: str) -> Callable[[sa.Connection], object]:
+    def upgrade(connection: sa.Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(Path(sygen_bot.storage.__path__[0]) / "migrations"))
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+    return upgrade
+
+
+def execute(*statements: str) -> Callable[[sa.Connection], object]:
+    def run(connection: sa.Connection) -> None:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+    return run
+
+
+async def test_the_migrations_lead_to_the_tables_that_the_code_uses(storage: Storage, database: str) -> None:
+    """Made by the migrations, or all at once: the same columns, keys and indexes."""
+    migrated = await storage.read(shape)
+    await storage.write(lambda connection: metadata.drop_all(connection))
+    await storage.write(lambda connection: metadata.create_all(connection))
+    assert migrated == await storage.read(shape)
+
+
+OLD_ROWS = (
+    "INSERT INTO sessions VALUES ('api:1', NULL, NULL, 10, 20)",
+    "INSERT INTO sessions VALUES ('api:9007199254740991:77', 'claude', 'opus', 30.5, 1780000000.25)",
+    "INSERT INTO sessions VALUES ('mail:2', 'local', NULL, 1, 2)",
+    "INSERT INTO contexts VALUES ('api:1', 'claude', 'token ä🚀', 5)",
+    "INSERT INTO contexts VALUES ('api:1', 'local', '{\"a\": 1}', 6)",
+    "INSERT INTO contexts VALUES ('api:9007199254740991:77', 'claude', 'other', 7)",
+)
+
+
+async def test_a_database_of_the_first_revision_keeps_all_it_holds(database: str) -> None:
+    await run_on(database, upgrade_to("0001"))
+    await run_on(database, execute(*OLD_ROWS))
+    storage = await open_storage(database)
+    store, history = SessionStore(storage), ChatHistory(storage)
+    big = SessionKey("api", 2**53 - 1, 77)
+    found = {key: await opened(store, key) for key in (SessionKey("api", 1, None), big, SessionKey("mail", 2, None))}
+    assert {str(key): dict(session.contexts) for key, session in found.items()} == {
+        "api:1": {"claude": "token ä🚀", "local": '{"a": 1}'},
+        str(big): {"claude": "other"},
+        "mail:2": {},
+    }
+    assert [(session.provider, session.model) for session in found.values()] == [
+        (None, None),
+        ("claude", "opus"),
+        ("local", None),
+    ]
+    assert {(session.seq, session.ordinal, session.context) for session in found.values()} == {(0, 0, ContextUse())}
+    assert len({session.id for session in found.values()}) == len({session.epoch for session in found.values()}) == 3
+    listed = await history.sessions(chat_id=None, agent=None, include_archived=False, before=None, limit=9)
+    assert [str(session.key) for session in listed] == [str(big), "api:1", "mail:2"]
+    assert [(session.created_at, session.updated_at) for session in listed] == [(30.5, 1780000000.25), (10, 20), (1, 2)]
+    assert {(session.title, session.agent, session.message_count) for session in listed} == {("", "main", 0)}
+    assert await one_turn(store, found[big], 1, "it goes on", seq=0) == 12
+    await storage.close()
+
+
+async def test_an_empty_database_of_the_first_revision_is_migrated(database: str) -> None:
+    await run_on(database, upgrade_to("0001"))
+    storage = await open_storage(database)
+    await opened(SessionStore(storage))
+    await storage.close()
+
+
+async def test_a_migration_that_fails_leaves_the_old_database_as_it_was(database: str) -> None:
+    await run_on(database, upgrade_to("0001"))
+    # what the migration makes is already there: it cannot go on
+    await run_on(database, execute(OLD_ROWS[0], "CREATE TABLE turns (id TEXT)"))
+    with pytest.raises(StorageError) as refused:
+        await open_storage(database)
+    assert "\n" not in str(refused.value)
+    await run_on(database, execute("DROP TABLE turns"))
+    storage = await open_storage(database)
+    found = await ChatHistory(storage).sessions(chat_id=1, agent=None, include_archived=False, before=None, limit=9)
+    assert [str(session.key) for session in found] == ["api:1"]
+    await storage.close()
+
+
+async def test_a_database_of_a_newer_version_is_refused_and_left_alone(database: str) -> None:
+    await (await open_storage(database)).close()
+    await run_on(database, execute("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StorageError, match="newer version of Sygen") as refused:
+        await open_storage(database)
+    assert "9999" in str(refused.value)
+    assert NEWEST_REVISION in str(refused.value)
+    seen: list[str] = []
+    await run_on(
+        database, lambda connection: seen.extend(connection.scalars(sa.text("SELECT version_num FROM alembic_version")))
+    )
+    assert seen == ["9999"]
