@@ -369,7 +369,7 @@ class Orchestrator:
             store=self._store,
             run=self._run,
             check_open=self._check_open,
-            hurry=self._share.hurry,
+            share=self._share,
             limit=self._queue_limit,
             clock=self._clock,
         )

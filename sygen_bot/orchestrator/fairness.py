@@ -10,21 +10,24 @@ from typing import Final
 
 PASS_BUDGET_S: Final = 0.002
 HURRIED_BUDGET_S: Final = 0.0002
-HURRY_S: Final = 0.02
+HURRIED_PAUSE_S: Final = 0.001
+LONGEST_HURRY_S: Final = 0.02
 
 
 class FairShare:
     """A budget of pumping time that all turns share in each pass of the event loop.
 
     A turn calls `is_spent()` after each event and, if it says so, awaits `next_pass()`. Waiting turns go on one at a time,
-    round robin; turns that have said nothing yet go first, and a turn that has spoken makes way for them at once. For
-    `HURRY_S` after `hurry()` the passes are short. `clock` gives seconds.
+    round robin; turns that have said nothing yet go first, and a turn that has spoken makes way for them at once. While
+    somebody is in a hurry the passes are short and pauses lie between them, in which the database's thread has the interpreter
+    to itself. `clock` gives seconds.
     """
 
     def __init__(self, *, budget_s: float = PASS_BUDGET_S, clock: Callable[[], float] = time.perf_counter) -> None:
         self._budget_s = budget_s
         self._clock = clock
         self._began: float | None = None
+        self._hurried = 0
         self._hurry_until = 0.0
         self._silent: deque[asyncio.Future[None]] = deque()
         self._talking: deque[asyncio.Future[None]] = deque()
@@ -34,14 +37,29 @@ class FairShare:
         now = self._clock()
         if self._began is None:
             self._began = now
-            asyncio.get_running_loop().call_soon(self._begin_pass)
+            self._come_back()
             return False
-        budget_s = HURRIED_BUDGET_S if now < self._hurry_until else self._budget_s
+        budget_s = HURRIED_BUDGET_S if self._is_hurried(now) else self._budget_s
         return now - self._began >= budget_s or (has_spoken and bool(self._silent))
 
     def hurry(self) -> None:
-        """Somebody waits for something that takes several passes, such as a message that is being stored."""
-        self._hurry_until = self._clock() + HURRY_S
+        """Somebody waits for the database: a message or an end is being stored. `calm` has to follow."""
+        self._hurried += 1
+        self._hurry_until = self._clock() + LONGEST_HURRY_S
+
+    def calm(self) -> None:
+        """It is stored."""
+        self._hurried -= 1
+
+    def _is_hurried(self, now: float) -> bool:
+        return self._hurried > 0 and now < self._hurry_until
+
+    def _come_back(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._is_hurried(self._clock()):
+            loop.call_later(HURRIED_PAUSE_S, self._begin_pass)
+        else:
+            loop.call_soon(self._begin_pass)
 
     async def next_pass(self, *, has_spoken: bool) -> None:
         """Wait for this turn's share of a later pass."""
@@ -58,5 +76,5 @@ class FairShare:
                     waiter.set_result(None)
                     if self._silent or self._talking:
                         self._began = self._clock()
-                        asyncio.get_running_loop().call_soon(self._begin_pass)
+                        self._come_back()
                     return

@@ -17,6 +17,7 @@ import structlog
 
 from sygen_bot.errors import EmptyMessage, NotFound, QueueFull, RequestError, StorageError
 from sygen_bot.events import AbortReason, Failed, Result, SessionDeleted, TurnEnd, UserMessage
+from sygen_bot.orchestrator.fairness import FairShare
 from sygen_bot.orchestrator.turn import TurnJob
 from sygen_bot.providers.registry import Target
 from sygen_bot.session.key import SessionKey
@@ -62,7 +63,8 @@ class MessageNotStored(RequestError):
 class LiveSession:
     """A session in memory. `run` runs one turn and calls `end` for it; `limit` bounds the unfinished turns.
 
-    `check_open` raises a RequestError when no message is taken any more. `hurry` makes talkative turns elsewhere take smaller steps.
+    `check_open` raises a RequestError when no message is taken any more. `share` lets talkative turns step back
+    while something is being stored.
     """
 
     def __init__(
@@ -72,7 +74,7 @@ class LiveSession:
         store: TurnStore,
         run: Callable[[LiveSession, TurnJob], Coroutine[object, None, None]],
         check_open: Callable[[], None],
-        hurry: Callable[[], None],
+        share: FairShare,
         limit: int,
         clock: Callable[[], float],
     ) -> None:
@@ -88,7 +90,7 @@ class LiveSession:
         self._store = store
         self._run = run
         self._check_open = check_open
-        self._hurry = hurry
+        self._share = share
         self._limit = limit
         self._clock = clock
         self._ordinal = stored.ordinal
@@ -185,6 +187,7 @@ class LiveSession:
         )
 
         def stored(outcome: KnownMessage | Exception | None) -> None:
+            self._share.calm()
             if isinstance(outcome, Exception):
                 self._refuse(job, outcome, on_receipt)
             elif outcome is None:
@@ -199,7 +202,7 @@ class LiveSession:
                 self._drop(job)
                 self._tell(on_receipt, self._known(outcome))
 
-        self._hurry()
+        self._share.hurry()
         self._store.accept(self.id, turn, begins=job.has_begun, on_done=stored)
 
     def _accepted(self, job: TurnJob, on_receipt: ReceiptHandler) -> None:
@@ -355,7 +358,7 @@ class LiveSession:
         for pause_s in (*_RETRY_PAUSES_S, None):
             ended = self._placed(ends)
             waiting = {job.turn_id: job.user_seq for job in self._waiting if job.user_seq is not None}
-            self._hurry()
+            self._share.hurry()
             try:
                 await self._store.finish(self.id, [*self._unstored, *ended], waiting=waiting, context=self.context)
             except Exception as error:  # noqa: BLE001 - whatever goes wrong with storing: the turn has to end
@@ -367,6 +370,8 @@ class LiveSession:
                 self._unstored += ended if may_be_stored else []
             else:
                 self._unstored.clear()
+            finally:
+                self._share.calm()
             break
         return ended
 

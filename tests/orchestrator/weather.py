@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sygen_bot.errors import StorageError
 from sygen_bot.events import Result, TextDelta
+from sygen_bot.orchestrator.fairness import FairShare
 from sygen_bot.orchestrator.session import LiveSession
 from sygen_bot.orchestrator.turn import TurnJob
 from sygen_bot.session.key import SessionKey
@@ -192,7 +193,7 @@ async def conversation(file: Path, *, limit: int = 8) -> AsyncIterator[tuple[Con
             store=stormy,
             run=run,  # type: ignore[arg-type]  # `_run` is a coroutine function
             check_open=lambda: None,
-            hurry=lambda: None,
+            share=FairShare(),
             limit=limit,
             clock=lambda: 1000.0,
         )
