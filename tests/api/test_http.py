@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket as sockets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,12 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sygen_bot.api.context import ApiContext, ApiLimits, FileContext, TokenGate
-from sygen_bot.api.server import ApiServer
 from sygen_bot.orchestrator.lifecycle import Gateway
-from sygen_bot.session.key import SessionKey
+from tests.api.bare import bare_server
 from tests.api.conftest import Serve
-from tests.api.wire import TOKEN, Address, client, raw_http
+from tests.api.wire import TOKEN, client, raw_http
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -242,44 +239,15 @@ async def test_an_upgrade_that_is_refused_has_the_one_error_shape(gateway: Gatew
 
 
 async def test_a_crash_is_told_without_its_traceback(tmp_path: Path) -> None:
-    def nobody(_key: SessionKey) -> tuple[None, None]:
-        return None, None
-
     def crash() -> dict[str, object]:
         raise RuntimeError(f"secret {tmp_path} {TOKEN}")
 
-    context = ApiContext(
-        message_handler=None,
-        file_context=FileContext(allowed_roots=(), upload_dir=tmp_path, workspace=tmp_path),
-        providers=list,
-        active=nobody,
-        status=crash,
-        limits=ApiLimits(
-            max_frame_bytes=65536,
-            send_timeout_s=5,
-            auth_timeout_s=5,
-            max_connections=5,
-            max_unauthenticated=5,
-            max_unauthenticated_per_address=5,
-        ),
-        identity=b"\1" * 32,
-        token=TokenGate(TOKEN),
-        default_chat_id=1,
-        require_sealed=False,
-    )
-    listener = sockets.create_server(("127.0.0.1", 0))
-    server = ApiServer(context, listener=listener)
-    await server.start()
-    try:
-        at = Address(listener.getsockname()[1])
+    async with bare_server(tmp_path, status=crash) as at:
         request = f"GET /api/status HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n\r\n"
         status, headers, body = await raw_http(at, request.encode())
         assert_error(status, headers, body, 500, "internal_error")
         for secret in (b"secret", str(tmp_path).encode(), TOKEN.encode(), b"RuntimeError", b".py"):
             assert secret not in body
-    finally:
-        await server.stop(1001)
-        listener.close()
 
 
 # --- what describes it ------------------------------------------------------------------------------------------------

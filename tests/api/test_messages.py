@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import socket as sockets
 import time
 from pathlib import Path
 
 import httpx
 import pytest
 
-from sygen_bot.api.context import ApiContext, ApiLimits, FileContext, TokenGate
-from sygen_bot.api.server import ApiServer
 from sygen_bot.errors import ProviderFailed, ProviderUnavailable
 from sygen_bot.events import Finished, ProviderEvent, Result, SystemStatus, TextDelta, ToolActivity
 from sygen_bot.orchestrator.lifecycle import Gateway
 from sygen_bot.session.key import SessionKey
 from sygen_bot.session.log import LoggedEvent
 from tests.api.agents import Agent
+from tests.api.bare import DEFAULT_CHAT, bare_server
 from tests.api.conftest import Serve
-from tests.api.wire import TOKEN, Address, Event, client, results, said
+from tests.api.wire import TOKEN, Event, client, results, said
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -371,42 +369,14 @@ async def test_a_refusal_in_the_middle_of_a_turn_changes_nothing_in_it(gateway: 
 
 
 async def test_a_server_without_a_message_handler_says_so_and_answers_the_rest(tmp_path: Path) -> None:
-    def nobody(_key: SessionKey) -> tuple[None, None]:
-        return None, None
-
-    context = ApiContext(
-        message_handler=None,
-        file_context=FileContext(allowed_roots=(), upload_dir=tmp_path, workspace=tmp_path),
-        providers=list,
-        active=nobody,
-        status=dict,
-        limits=ApiLimits(
-            max_frame_bytes=65536,
-            send_timeout_s=5,
-            auth_timeout_s=5,
-            max_connections=5,
-            max_unauthenticated=5,
-            max_unauthenticated_per_address=5,
-        ),
-        identity=b"\1" * 32,
-        token=TokenGate(TOKEN),
-        default_chat_id=3,
-        require_sealed=False,
-    )
-    listener = sockets.create_server(("127.0.0.1", 0))
-    server = ApiServer(context, listener=listener)
-    await server.start()
-    try:
-        async with client(Address(listener.getsockname()[1])) as peer:
-            assert (peer.hello["chat_id"], peer.hello["active_provider"], peer.hello["providers"]) == (3, None, [])
-            answer = await peer.refusal(peer.seal({"type": "message", "text": "hello", "id": "m1"}))
-            assert (answer["code"], answer["id"]) == ("no_handler", "m1")
-            assert (await peer.refusal(peer.seal({"type": "message", "text": " "})))["code"] == "empty"
-            assert (await peer.refusal(peer.seal({"type": "abort"})))["code"] == "no_handler"
-            assert await peer.quiet() == []
-    finally:
-        await server.stop(1001)
-        listener.close()
+    async with bare_server(tmp_path) as at, client(at) as peer:
+        assert peer.hello["chat_id"] == DEFAULT_CHAT
+        assert (peer.hello["active_provider"], peer.hello["providers"]) == (None, [])
+        answer = await peer.refusal(peer.seal({"type": "message", "text": "hello", "id": "m1"}))
+        assert (answer["code"], answer["id"]) == ("no_handler", "m1")
+        assert (await peer.refusal(peer.seal({"type": "message", "text": " "})))["code"] == "empty"
+        assert (await peer.refusal(peer.seal({"type": "abort"})))["code"] == "no_handler"
+        assert await peer.quiet() == []
 
 
 async def test_mistake_an_approval_that_grants_for_everyone_without_anybody_noticing(

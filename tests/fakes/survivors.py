@@ -8,6 +8,8 @@ import time
 import uuid
 from pathlib import Path
 
+import psutil
+
 MARK = "TEST_MARK"
 
 
@@ -40,3 +42,10 @@ async def until_marked(mark: str, count: int, *, timeout_s: float = 10.0) -> set
         if len(found) == count or time.monotonic() > deadline:
             return found
         await asyncio.sleep(0.02)
+
+
+def is_at_rest(process: psutil.Process) -> bool:
+    """Whether it does nothing for a while. Blocks."""
+    before = sum(process.cpu_times()[:2])
+    time.sleep(0.2)
+    return bool(sum(process.cpu_times()[:2]) == before)

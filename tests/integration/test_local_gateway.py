@@ -23,6 +23,7 @@ from sygen_bot.session.key import SessionKey
 from sygen_bot.storage.engine import open_storage
 from sygen_bot.storage.sessions import SessionStore
 from sygen_bot.testing.contract import survivors
+from tests.fakes.survivors import is_at_rest
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]  # the first of them may have to download the model
 
@@ -141,10 +142,3 @@ async def test_without_weights_the_client_is_told_what_to_do(tmp_path: Path) -> 
         failed = (await peer.ask("hello"))[-1]
         assert failed["code"] == "provider_unavailable"
         assert "sygen model install" in failed["message"]
-
-
-def is_at_rest(process: psutil.Process) -> bool:
-    """Whether it does nothing for a while. Blocks."""
-    before = sum(process.cpu_times()[:2])
-    time.sleep(0.2)
-    return bool(sum(process.cpu_times()[:2]) == before)

@@ -24,6 +24,7 @@ from sygen_bot.providers.local import MODEL, LocalProvider
 from sygen_bot.providers.local_worker import PARALLEL
 from sygen_bot.session.key import SessionKey
 from sygen_bot.testing.contract import survivors
+from tests.fakes.survivors import is_at_rest
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]  # the first of them may have to download the model
 
@@ -44,13 +45,6 @@ def worker_of(tmp_path: Path) -> psutil.Process:
     processes = [psutil.Process(pid) for pid in survivors("AGENT_MARKER", str(tmp_path))]
     [worker] = [process for process in processes if any("local_worker" in word for word in process.cmdline()[:3])]
     return worker
-
-
-def is_at_rest(process: psutil.Process) -> bool:
-    """Whether it does nothing for a while. Blocks."""
-    before = sum(process.cpu_times()[:2])
-    time.sleep(0.2)
-    return bool(sum(process.cpu_times()[:2]) == before)
 
 
 async def deny(_request: ToolRequest) -> Decision:
