@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.styles import Style
 
@@ -38,8 +41,19 @@ def make_prompt(gateway: Gateway, *, status: Callable[[], str]) -> PromptSession
         bottom_toolbar=lambda: FormattedText([("class:bottom-toolbar", status())]),
         style=_STYLE,
         mouse_support=False,
+        input=_SteadyInput(sys.stdin),
         reserve_space_for_menu=4,
     )
+
+
+class _SteadyInput(Vt100Input):
+    """Keys of a terminal that stays as the prompt has it while something is printed above.
+
+    A cooked terminal, if only for an instant, takes Ctrl-D for the end of a line: the prompt would never see it.
+    """
+
+    def cooked_mode(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 class NameCompleter(Completer):

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import termios
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -127,6 +128,24 @@ class Terminal:
     def modes(self) -> list[object]:
         """How the terminal takes keys: echoed or not, line by line or not."""
         return list(termios.tcgetattr(self._master)[:4])
+
+    @contextmanager
+    def watching_modes(self) -> Iterator[set[int]]:
+        """Every set of local modes that the terminal has in the meantime."""
+        seen: set[int] = set()
+        is_over = threading.Event()
+
+        def look() -> None:
+            while not is_over.is_set():
+                seen.add(termios.tcgetattr(self._master)[3])
+
+        with ThreadPoolExecutor(1) as pool:
+            looking = pool.submit(look)
+            try:
+                yield seen
+            finally:
+                is_over.set()
+            looking.result()
 
     def hang_up(self) -> None:
         """Close the terminal, as a window is closed."""

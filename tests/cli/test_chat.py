@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import termios
 from pathlib import Path
 
 from hypothesis import given
@@ -256,3 +257,16 @@ def test_the_terminal_is_left_as_it_was(served: Served) -> None:
         terminal.send("\x04")
         assert terminal.end() == 0
         assert terminal.modes() == before
+
+
+def test_the_terminal_never_takes_keys_itself_while_something_is_printed(served: Served) -> None:
+    with Terminal(served.home, "chat", "--chat", "27") as terminal:
+        terminal.expect("chat 27")
+        with terminal.watching_modes() as seen:
+            for number in range(10):
+                run(served.home, "ask", "--chat", "27", f"SAY from elsewhere {number}")
+                terminal.expect(f"> SAY from elsewhere {number}")
+        assert seen, "somebody looked"
+        assert not any(local & termios.ICANON for local in seen)
+        terminal.send("\x04")
+        assert terminal.end() == 0

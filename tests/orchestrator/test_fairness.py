@@ -147,7 +147,7 @@ async def orchestrator(tmp_path: Path, store: SlowStore) -> AsyncIterator[Orches
         store=store,
         agent=AgentProfile(name="main", workspace=tmp_path, policy="deny", default=Target("scripted")),
         queue_limit=8,
-        max_answer_bytes=2**23,
+        max_answer_bytes=2**30,  # no chatter ends by itself
         turn_timeouts_s={},
         list_sessions=no_sessions,
     )
