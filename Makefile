@@ -33,7 +33,7 @@ bench: .venv/.ready ## measure; writes benchmarks/results and docs/performance.m
 	$(BIN)/python -m benchmarks report
 
 # What the tests need from the system: a command and the Debian package that has it.
-SYSTEM := openssl:openssl initdb:postgresql
+SYSTEM := openssl:openssl initdb:postgresql ffmpeg:ffmpeg
 system:
 	@export PATH="$$PATH:$$(echo /usr/lib/postgresql/*/bin | tr ' ' ':')"; \
 	missing=(); for pair in $(SYSTEM); do command -v $${pair%%:*} >/dev/null || missing+=($${pair##*:}); done; \

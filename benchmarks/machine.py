@@ -85,3 +85,11 @@ def facts() -> dict[str, object]:
 def load_average() -> float:
     """Of the last minute, for judging how far wall-clock numbers can be trusted."""
     return round(os.getloadavg()[0], 2)
+
+
+def status_kib(pid: int, name: str) -> int:
+    """A number of the kernel's on a process's memory: VmRSS is what it has now, VmHWM the most it has had."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1])
+    raise RuntimeError(f"the kernel does not tell {name}")

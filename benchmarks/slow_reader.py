@@ -6,11 +6,11 @@ import asyncio
 import http.client
 import json
 import time
-from pathlib import Path
 from typing import Any, Final
 
 import uvloop
 
+from benchmarks import machine
 from benchmarks.gateway import Running, gateway
 from benchmarks.samples import milliseconds, spread
 from benchmarks.wire import Wire, connect
@@ -55,14 +55,18 @@ async def _measure(*, reads: bool) -> dict[str, Any]:
         noisy = await connect(server.port, token=server.token, chat_id=1)
         noisy.keeps = False
         await _first_delta(quiet)
-        before = _kib(server, "VmRSS")
+        before = machine.status_kib(server.pid, "VmRSS")
         noisy.send(type="message", text=f"BURST {DELTAS}")
         if not reads:
             noisy.transport.pause_reading()
         await asyncio.sleep(ASK_EVERY_S)
         waits = await _waits_until_it_has_ended(server, quiet)
         await asyncio.sleep(_SETTLE_S)
-        sample = {"before_mib": before / 1024, "peak_mib": _kib(server, "VmHWM") / 1024, "waits": waits}
+        sample = {
+            "before_mib": before / 1024,
+            "peak_mib": machine.status_kib(server.pid, "VmHWM") / 1024,
+            "waits": waits,
+        }
         for wire in (noisy, quiet):
             wire.transport.abort()
         await asyncio.sleep(0.05)  # they are gone before the gateway is stopped, or it waits for their farewell
@@ -95,11 +99,3 @@ async def _first_delta(wire: Wire) -> float:
     _, answered = await wire.event_of("text_delta")
     await wire.event_of("result")
     return answered - asked
-
-
-def _kib(server: Running, name: str) -> int:
-    """A number of the kernel's on the server's memory: VmRSS is what it has now, VmHWM the most it ever had."""
-    for line in Path(f"/proc/{server.pid}/status").read_text().splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1])
-    raise RuntimeError(f"the kernel does not tell {name}")

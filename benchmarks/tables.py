@@ -212,6 +212,25 @@ def _slow_reader(result: Result) -> list[Table]:
     ]
 
 
+def _upload(result: Result) -> list[Table]:
+    lateness = Table(
+        ("a session", "delta late p50, ms", "p95", "max", "took, s"),
+        [
+            (name, *(f"{row['late_ms'][key]:.1f}" for key in ("p50", "p95", "max")), _range(row["seconds"]))
+            for name, row in result["rows"].items()
+        ],
+    )
+    more, late = result["more_mib"], result["rows"]["beside uploads"]["late_ms"]["max"]
+    verdicts = Table(
+        ("", "found", "target", ""),
+        [
+            ("memory, MiB more", _range(more), str(result["target_mib"]), _verdict(more["max"], result["target_mib"])),
+            ("a delta late, ms, most", f"{late:.1f}", str(result["target_ms"]), _verdict(late, result["target_ms"])),
+        ],
+    )
+    return [lateness, verdicts]
+
+
 def _range(spread: dict[str, float]) -> str:
     return f"{spread['median']:.2f} ({spread['min']:.2f}-{spread['max']:.2f})"
 
@@ -227,4 +246,5 @@ _TABLES: dict[str, Callable[[Result], list[Table]]] = {
     "abort": _abort,
     "history": _history,
     "slow_reader": _slow_reader,
+    "upload": _upload,
 }

@@ -82,6 +82,7 @@ class ApiSettings(_Section):
     max_unauthenticated_per_address: Whole = Field(64, ge=1)
     allowed_origins: tuple[str, ...] = ()
     queue_limit: Whole = Field(32, ge=1, le=10_000)
+    max_upload_bytes: Whole = Field(50 * 1024 * 1024, ge=1)
 
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Self:
@@ -100,6 +101,7 @@ class AgentSettings(_Section):
     workspace: Path | None = None
     system_prompt: str | None = None
     approval_policy: Literal["deny", "allow_read_only", "allow_all"] = "allow_read_only"
+    avatar: Path | None = None
 
 
 class ProviderSettings(_Section):
@@ -133,6 +135,37 @@ class StorageSettings(_Section):
     url: str | None = None
 
 
+Engine = Literal["custom", "openai", "whisper", "whisper-ctranslate2", "whisper.cpp"]
+
+
+class TranscriptionSettings(_Section):
+    """Who turns speech into text. `custom`: a command with `{file}` in it, or a URL. `models`: other models than `model`, by engine."""
+
+    custom: str | None = Field(None, min_length=1)
+    openai_base_url: str | None = Field(None, pattern=r"^https?://")
+    openai_api_key_env: str = Field("OPENAI_API_KEY", min_length=1)
+    model: str | None = Field(None, min_length=1)
+    models: dict[Engine, str] = {}
+    language: str | None = Field(None, min_length=1)
+    timeout_s: Seconds = 120.0
+    max_file_bytes: Whole = Field(200 * 1024 * 1024, ge=1)
+    max_parallel: Whole = Field(2, ge=1, le=64)
+
+
+class ImageSettings(_Section):
+    """How large uploaded pictures may stay, in pixels a side, and what larger ones are stored as."""
+
+    max_dimension: Whole = Field(2000, ge=16, le=16_384)
+    output_format: Literal["webp", "jpeg", "png"] = "webp"
+    quality: Whole = Field(85, ge=1, le=100)
+
+
+class CleanupSettings(_Section):
+    """What is removed by itself, after how many days; 0 for never."""
+
+    api_files_days: Whole = Field(30, ge=0, le=36_500)
+
+
 class Settings(BaseSettings):
     """The whole configuration, checked."""
 
@@ -149,6 +182,9 @@ class Settings(BaseSettings):
     providers: dict[str, ProviderSettings] = {}
     session: SessionSettings = SessionSettings()
     storage: StorageSettings = StorageSettings()
+    transcription: TranscriptionSettings = TranscriptionSettings()
+    image: ImageSettings = ImageSettings()
+    cleanup: CleanupSettings = CleanupSettings()
 
     @property
     def default_chat_id(self) -> int:

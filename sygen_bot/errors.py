@@ -7,6 +7,7 @@ SygenError
 ├── RequestError           one request is refused; turns are left alone
 │   ├── EmptyMessage  InvalidMessage  UnknownType  NoHandler  DecryptFailed
 │   ├── QueueFull  NotFound  Forbidden  Conflict
+│   ├── BadRequest  TooLarge  UnsupportedMedia  Unavailable
 └── TurnError              a turn ended without an answer
     ├── ProviderUnavailable    the agent back end cannot run (missing, not logged in, overloaded)
     └── ProviderFailed         the agent back end ran and failed
@@ -129,6 +130,26 @@ class Forbidden(RequestError):
 class Conflict(RequestError):
     code = "conflict"
     sentence = "This contradicts what is already there."
+
+
+class BadRequest(RequestError):
+    code = "bad_request"
+    sentence = "The request cannot be read."
+
+
+class TooLarge(RequestError):
+    code = "too_large"
+    sentence = "This is too large."
+
+
+class UnsupportedMedia(RequestError):
+    code = "unsupported_media"
+    sentence = "This kind of data is not taken here."
+
+
+class Unavailable(RequestError):
+    code = "unavailable"
+    sentence = "What this needs is not there now."
 
 
 class TurnError(SygenError):

@@ -47,6 +47,10 @@ class Paths:
         return self.workspace / "api_files"
 
     @property
+    def avatars(self) -> Path:
+        return self.home / "avatars"
+
+    @property
     def run_dir(self) -> Path:
         return self.home / "run"
 

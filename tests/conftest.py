@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis  # noqa: F401 - its plugin would load it only at the very end, in the midst of a summary
 import pytest
 
 from sygen_bot.providers.weights import install_weights

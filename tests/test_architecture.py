@@ -28,6 +28,9 @@ OWNERS = {
     "prompt_toolkit": ("cli",),
     "claude_agent_sdk": ("providers",),
     "xllamacpp": ("providers",),
+    "PIL": ("files/image_worker.py",),
+    "faster_whisper": ("transcription/faster_whisper.py",),
+    "python_multipart": ("api/multipart.py",),
 }
 """Libraries that belong to one part of the house. Nobody else imports them, at the top or inside a function."""
 
@@ -73,7 +76,7 @@ def test_the_sdk_loads_no_server_and_no_database() -> None:
 
 def test_the_gateway_loads_no_agents_sdk_and_no_model_until_one_is_used() -> None:
     loaded = loaded_by("sygen_bot.orchestrator.lifecycle")
-    assert not loaded & {"claude_agent_sdk", "mcp", "xllamacpp", "alembic", "psutil", "typer"}
+    assert not loaded & {"claude_agent_sdk", "mcp", "xllamacpp", "alembic", "psutil", "typer", "PIL", "filetype"}
 
 
 def test_the_command_loads_no_server_until_it_serves() -> None:

@@ -26,10 +26,17 @@ MAX_BODY_BYTES: Final = 1024 * 1024
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-def protected_router(gate: TokenGate, *, prefix: str = "", tags: list[str | Enum] | None = None) -> APIRouter:
+def protected_router(
+    gate: TokenGate,
+    *,
+    prefix: str = "",
+    tags: list[str | Enum] | None = None,
+    max_body_bytes: int | None = MAX_BODY_BYTES,
+    also_opens: Callable[[Request], bool] | None = None,
+) -> APIRouter:
     """A router whose routes are open only to `Authorization: Bearer <token>`; else 401, before a body is read.
 
-    A body over `MAX_BODY_BYTES` is 413.
+    A body over `max_body_bytes` is 413; with None the routes bound it themselves. `also_opens`: another way in.
     """
 
     class Protected(APIRoute):
@@ -37,8 +44,9 @@ def protected_router(gate: TokenGate, *, prefix: str = "", tags: list[str | Enum
             answer = super().get_route_handler()
 
             async def checked(request: Request) -> Response:
-                _check(request, gate)
-                return await answer(_bounded(request))
+                if also_opens is None or not also_opens(request):
+                    _check(request, gate)
+                return await answer(request if max_body_bytes is None else _bounded(request, max_body_bytes))
 
             return checked
 
@@ -59,8 +67,7 @@ def _check(request: Request, gate: TokenGate) -> None:
         raise HTTPException(401, "This needs the gateway's token.", {"WWW-Authenticate": "Bearer"})
 
 
-def _bounded(request: Request) -> Request:
-    left = MAX_BODY_BYTES
+def _bounded(request: Request, left: int) -> Request:
 
     async def receive() -> Message:
         nonlocal left

@@ -9,13 +9,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from sygen_bot.agents.avatars import Avatar
+from sygen_bot.agents.profiles import AgentCard
 from sygen_bot.api.protocol import ProviderCard
+from sygen_bot.files.allowed_roots import AllowedRoots
+from sygen_bot.files.storage import UploadFolder
 from sygen_bot.orchestrator.chats import Message, MessagePage
 from sygen_bot.providers.registry import Target
 from sygen_bot.session.key import SessionKey
 from sygen_bot.session.log import LoggedEvent, SessionLog
 from sygen_bot.session.receipt import ReceiptHandler
 from sygen_bot.storage.history import ChatSession
+from sygen_bot.transcription.chain import Transcript
 
 
 class Conversation(Protocol):
@@ -67,13 +72,42 @@ class ChatSessions(Protocol):
     async def export(self, session_id: str) -> tuple[ChatSession, AsyncIterator[Message]]: ...
 
 
+class Pictures(Protocol):
+    """Makes pictures smaller."""
+
+    async def scaled(self, source: Path, target: Path) -> str | None:
+        """Write a smaller `source` to `target` and return its MIME type; None if it stays as it is."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileContext:
-    """Where files may be read, where uploads go, and the agents' workspace."""
+    """Which files may be read, where uploads go, and the workspace of the agent that is told about them."""
 
-    allowed_roots: tuple[Path, ...] | None  # None: anywhere
-    upload_dir: Path
+    roots: AllowedRoots
+    uploads: UploadFolder
+    pictures: Pictures
     workspace: Path
+    max_upload_bytes: int
+
+
+class Transcribing(Protocol):
+    """Turns what an open file says into text, see `sygen_bot.transcription.chain`."""
+
+    async def transcribe(self, path: Path, *, mime: str, fd: int | None = None) -> Transcript: ...
+
+
+class Agents(Protocol):
+    """The agents and their pictures. Methods that take a name raise NotFound for an unknown one."""
+
+    async def listed(self) -> list[AgentCard]: ...
+    async def get(self, name: str) -> AgentCard: ...
+    async def avatar(self, name: str) -> Avatar: ...
+    async def set_avatar(self, name: str, source: Path) -> AgentCard:
+        """Raises RequestError for what is no picture, OSError if it cannot be stored."""
+        ...
+
+    async def remove_avatar(self, name: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +127,11 @@ class ApiContext:
     """Everything the API server is wired with.
 
     Without a `message_handler` messages are answered with `no_handler`, without `past_events` what is no longer in memory is a
-    gap, and without `chats` there are no chat sessions.
+    gap, and without `chats`, `files`, `transcriber` or `agents` there are none of
+    their routes; the last two need `files`.
     """
 
     message_handler: MessageHandler | None
-    file_context: FileContext
     providers: Callable[[], Sequence[ProviderCard]]
     active: Callable[[SessionKey], tuple[str | None, str | None]]
     status: Callable[[], dict[str, object]]
@@ -109,6 +143,9 @@ class ApiContext:
     allowed_origins: tuple[str, ...] = ()
     past_events: PastEvents | None = None
     chats: ChatSessions | None = None
+    files: FileContext | None = None
+    transcriber: Transcribing | None = None
+    agents: Agents | None = None
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 
 from sygen_bot.errors import RequestError, StorageError
@@ -24,15 +25,20 @@ _CODES: Final = {
     409: "conflict",
     413: "too_large",
     415: "unsupported_media",
+    416: "range_not_satisfiable",
     422: "invalid",
     429: "rate_limited",
     503: "unavailable",
 }
 _STATUSES: Final = {
-    "not_found": 404,
+    "bad_request": 400,
     "forbidden": 403,
+    "not_found": 404,
     "conflict": 409,
+    "too_large": 413,
+    "unsupported_media": 415,
     "invalid": 422,
+    "transcription_failed": 502,
     "unavailable": 503,
     "busy": 503,
 }
@@ -45,10 +51,14 @@ _SENTENCES: Final = {
 _MEANINGS: Final = {
     400: "The request is malformed, or something is missing",
     401: "There is no token, or a wrong one",
+    403: "It is there, but not for clients",
     404: "There is no such thing",
-    413: "The body is too large",
+    413: "What is sent or asked for is too large",
+    415: "This kind of data is not taken here",
+    416: "The file has no such range",
     422: "The request is understood, but something in it is wrong",
-    503: "The gateway cannot use its database now",
+    502: "Others that this depends on have failed",
+    503: "What this needs is not there now: the database, or a program",
 }
 
 
@@ -100,6 +110,10 @@ def answer_errors(app: FastAPI) -> None:
     @app.exception_handler(StorageError)
     def no_storage(_request: Request, _cause: StorageError) -> JSONResponse:
         return refusal(503, "The gateway cannot use its database now. Its log says why.")
+
+    @app.exception_handler(ClientDisconnect)
+    def gone(_request: Request, _cause: ClientDisconnect) -> JSONResponse:
+        return refusal(400, "The request ends before its body does.")  # nobody is there to read it
 
     @app.exception_handler(Exception)
     def crash(_request: Request, _cause: Exception) -> JSONResponse:

@@ -23,7 +23,7 @@ from sygen_bot.api.context import ApiContext
 from sygen_bot.api.in_process import InProcess
 from sygen_bot.api.protocol import CLOSE_TRY_LATER, MAX_FIRST_FRAME_BYTES
 from sygen_bot.api.refusals import answer_errors, refusal, refusals
-from sygen_bot.api.routes import chats, providers, status
+from sygen_bot.api.routes import agents, chats, files, providers, status, transcribe
 from sygen_bot.api.socket import Socket, websocket_factory
 
 _LAST_WORDS_S = 5.0
@@ -35,6 +35,8 @@ Times are epoch seconds, ids are opaque. Every error has the one shape `Refusal`
 _TAGS = [
     {"name": "gateway", "description": "Whether it is there, what it does, and who can answer"},
     {"name": "chat", "description": "Chat sessions: conversations with a title and a history"},
+    {"name": "agents", "description": "Who answers, and what they look like"},
+    {"name": "files", "description": "What agents made, what people send them, and what is said in it"},
 ]
 
 
@@ -213,5 +215,13 @@ class ApiServer:
         app.include_router(status.router(self._context))
         if self._context.chats is not None:
             app.include_router(chats.router(self._context, self._context.chats))
+        if self._context.files is not None:
+            app.include_router(files.router(self._context, self._context.files))
+            if self._context.transcriber is not None:
+                app.include_router(
+                    transcribe.router(self._context, self._context.transcriber, self._context.files.roots)
+                )
+            if self._context.agents is not None:
+                app.include_router(agents.router(self._context, self._context.agents, self._context.files.uploads))
         app.include_router(docs.router())
         return app

@@ -17,7 +17,7 @@ from typing import Annotated, Final
 import typer
 
 from sygen_bot import __version__
-from sygen_bot.cli import api, ask, chat, config, doctor, model, serve, status
+from sygen_bot.cli import api, ask, chat, config, doctor, get, model, send, serve, status
 from sygen_bot.cli.terminal import as_typed, command_line, program
 from sygen_bot.errors import ConfigError, SygenError
 
@@ -50,6 +50,8 @@ def sygen(
 app.command("serve", epilog=serve.EPILOG)(serve.serve)
 app.command("chat", epilog=chat.EPILOG)(chat.chat)
 app.command("ask", epilog=ask.EPILOG)(ask.ask)
+app.command("send", epilog=send.EPILOG)(send.send)
+app.command("get", epilog=get.EPILOG)(get.get)
 app.command("status")(status.status)
 app.command("doctor")(doctor.doctor)
 app.add_typer(api.app, name="api")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import shutil
 import stat
@@ -53,7 +54,8 @@ def examine() -> list[Finding]:
     findings.append(asyncio.run(_database(paths)))
     instance, answering, gateway = _gateway(paths)
     providers = _providers(settings, paths, is_answered=answering is not None)
-    findings += [*_port(settings, instance), _reach(settings), *_tls(settings, instance), *providers, gateway]
+    findings += [*_port(settings, instance), _reach(settings), *_tls(settings, instance), *providers]
+    findings += [*_speech(settings, paths), gateway]
     return findings
 
 
@@ -238,3 +240,22 @@ async def _checked(providers: list[Provider]) -> list[tuple[Provider, Availabili
     checks = await asyncio.gather(*(check(provider) for provider in providers))
     await asyncio.gather(*(provider.close() for provider in providers))
     return list(zip(providers, checks, strict=True))
+
+
+def _speech(settings: Settings, paths: Paths) -> Iterator[Finding]:
+    """The engines that turn speech into text, in the order in which they are tried."""
+    from sygen_bot.transcription.chain import Transcriber, TranscriptionOptions
+
+    options = TranscriptionOptions(**settings.transcription.model_dump())
+    engines = Transcriber(options=options, run_dir=paths.run_dir, environ=os.environ).engines()
+    tried = itertools.count(1)
+    for engine in engines:
+        if engine.is_ready:
+            yield Finding(name="speech", state="ok", detail=f"{next(tried)}. {engine.name}: {engine.detail}")
+    for engine in engines:
+        if not engine.is_ready and engine.is_configured:
+            detail = f"{engine.name}: {engine.detail}"
+            yield Finding(name="speech", state="broken", detail=detail, remedy=engine.remedy)
+    if not any(engine.is_ready for engine in engines):
+        remedy = "`pip install 'sygen-bot[whisper]'`, or see docs/config.md, Speech."
+        yield Finding(name="speech", state="note", detail="no engine, so voices are not understood", remedy=remedy)

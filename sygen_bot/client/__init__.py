@@ -13,10 +13,14 @@ from sygen_bot.client.errors import (
     ConnectionLost,
     HandshakeRefused,
     MessageRefused,
+    NotPrivate,
     RequestFailed,
+    TransferFailed,
     TurnFailed,
 )
+from sygen_bot.client.files import Progress
 from sygen_bot.client.gateway import AnswerEvent, ConnectionState, Gateway, connect
+from sygen_bot.client.shapes import Agent, FileLink, Transcript, UploadedFile
 from sygen_bot.events import FileRef, Result, SystemStatus, TextDelta, ThinkingDelta, ToolActivity, Usage, UserMessage
 
 __all__ = (  # noqa: RUF022 - by kind
@@ -38,6 +42,12 @@ __all__ = (  # noqa: RUF022 - by kind
     "UserMessage",
     "Received",
     "Notification",
+    # files, voices and agents
+    "UploadedFile",
+    "FileLink",
+    "Transcript",
+    "Agent",
+    "Progress",
     # errors
     "ClientError",
     "CannotConnect",
@@ -46,4 +56,6 @@ __all__ = (  # noqa: RUF022 - by kind
     "MessageRefused",
     "TurnFailed",
     "RequestFailed",
+    "TransferFailed",
+    "NotPrivate",
 )

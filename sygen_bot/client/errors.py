@@ -6,7 +6,9 @@ ClientError
 ├── ConnectionLost       the connection went away before the answer was there
 ├── MessageRefused       the gateway did not take the message; nothing ran
 ├── TurnFailed           the turn ended without an answer
-└── RequestFailed        a request to the JSON API was answered with an error
+├── RequestFailed        a request, or a file, was answered with an error
+├── TransferFailed       a file did not arrive whole
+└── NotPrivate           others would read what is sent, and nobody said that they may
 """
 
 from __future__ import annotations
@@ -81,7 +83,7 @@ class TurnFailed(MessageRefused):
 
 
 class RequestFailed(ClientError):
-    """A request to the JSON API was answered with an error: `status` as in HTTP, `code` as in its body."""
+    """A request to the JSON API, or for a file, was answered with an error: `status` as in HTTP, `code` as in its body."""
 
     def __init__(self, status: int, code: str, sentence: str) -> None:
         super().__init__(status, code, sentence)
@@ -91,3 +93,32 @@ class RequestFailed(ClientError):
 
     def __str__(self) -> str:
         return self.sentence
+
+
+class TransferFailed(ClientError):
+    """A file did not arrive whole, and trying again did not help."""
+
+    code = "transfer_failed"
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+class NotPrivate(ClientError):
+    """Files travel by HTTP, and `url` is neither TLS nor this machine: others on the way would read them, and the token."""
+
+    code = "not_private"
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.url = url
+
+    def __str__(self) -> str:
+        return (
+            f"Files would travel readable for others to {self.url}. Use https://, or if the way is private all the same, "
+            "as inside a tailnet, allow it (`allow_plain`; on the command line --allow-plain)."
+        )

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
+import os
 import ssl
 import time
 import uuid
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from typing import Any, Final, Literal, TypeVar
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Literal, TypeVar
 from urllib.parse import urlencode
 
 import msgspec
@@ -40,10 +41,12 @@ from sygen_bot.client.errors import (
     ClientError,
     ConnectionLost,
     MessageRefused,
-    RequestFailed,
     TurnFailed,
 )
+from sygen_bot.client.files import Files, Progress
 from sygen_bot.client.inbox import Inbox
+from sygen_bot.client.pauses import FIRST_PAUSE_S, pauses
+from sygen_bot.client.shapes import Agent, FileLink, Transcript, UploadedFile, refusal, shaped
 from sygen_bot.client.wire import Address, Wire, open_wire
 from sygen_bot.events import (
     Failed,
@@ -60,8 +63,7 @@ ConnectionState = Literal["connected", "reconnecting", "closed"]
 AnswerEvent = TextDelta | ThinkingDelta | ToolActivity | SystemStatus | Result
 
 _TOO_LONG: Final = "The message is too long for the gateway (`api.max_frame_bytes` there). The agent has not seen it."
-_FIRST_PAUSE_S: Final = 0.1
-_LONGEST_PAUSE_S: Final = 15.0
+_TRIES: Final = 3
 _LONGEST_PAUSE_WHEN_LET_IN_S: Final = 1.0
 """After a connection that came about but brought nothing: the gateway is there, and only the line is bad."""
 
@@ -94,13 +96,16 @@ async def connect(
     """
     asked = AuthRequest(chat_id=chat_id, channel_id=channel_id, sync=True, full_tools=True, rpc=True)
 
+    def address() -> Address:
+        return Address.parse(url, token() if callable(token) else token, server_key)
+
     async def open_one(cursor: str | None) -> Wire:
-        address = Address.parse(url, token() if callable(token) else token, server_key)
-        return await open_wire(address, msgspec.structs.replace(asked, cursor=cursor), ssl_context=ssl_context)
+        return await open_wire(address(), msgspec.structs.replace(asked, cursor=cursor), ssl_context=ssl_context)
 
     gateway = Gateway(
         await open_one(None),
         open_wire=open_one if reconnect else None,
+        files=Files(address=address, ssl_context=ssl_context, give_up_after_s=give_up_after_s),
         give_up_after_s=give_up_after_s,
         on_state=on_state or (lambda _state: None),
     )
@@ -121,12 +126,14 @@ class Gateway:
         wire: Wire,
         *,
         open_wire: Callable[[str | None], Awaitable[Wire]] | None,
+        files: Files,
         give_up_after_s: float | None,
         on_state: Callable[[ConnectionState], None],
     ) -> None:
         self._wire: Wire | None = wire
         self._give_up_after_s = give_up_after_s
         self._open_wire = open_wire
+        self._files = files
         self._on_state = on_state
         self._changed = asyncio.Condition()
         self._over: ClientError | None = None
@@ -204,8 +211,7 @@ class Gateway:
             self._requests.pop(request.id, None)
             self._requests_sent.pop(request.id, None)
         if response.status >= 400:
-            error = response.body if isinstance(response.body, dict) else {}
-            raise RequestFailed(response.status, str(error.get("code")), str(error.get("error")))
+            raise refusal(response.status, response.body)
         return response.body
 
     async def history(self, *, limit: int = 50, before: str | None = None) -> dict[str, Any]:
@@ -215,6 +221,111 @@ class Gateway:
             "GET", f"/api/chat/sessions/{self.hello.session_id}/messages?{urlencode(paging)}"
         )
         return page
+
+    # --- files and voices ---------------------------------------------------------------------------------------------
+
+    async def upload(
+        self,
+        source: str | os.PathLike[str] | BinaryIO,
+        *,
+        name: str | None = None,
+        caption: str | None = None,
+        on_progress: Progress | None = None,
+        allow_plain: bool = False,
+    ) -> UploadedFile:
+        """Give the gateway a file, from a path or an open stream. The `prompt` of what is returned, asked, shows it to the agent.
+
+        It travels by HTTP, not through the encrypted connection: see `allow_plain` below. `on_progress` is told the bytes that have
+        gone and all there are (None if only the end tells). A broken connection is tried once more, if the stream can be read again.
+        `allow_plain`: the way is private without TLS. Without it a plain http:// to another machine raises NotPrivate, where
+        the gateway's identity key is known.
+        Raises RequestFailed for a refusal, TransferFailed if the connection does not hold, OSError for what the disk says.
+        """
+        return await self._files.upload(
+            source,
+            name=name,
+            caption=caption,
+            on_progress=on_progress,
+            allow_plain=allow_plain,
+            until_there=self._connected,
+        )
+
+    async def download(
+        self,
+        path: str,
+        to: str | os.PathLike[str],
+        *,
+        on_progress: Progress | None = None,
+        overwrite: bool = False,
+        allow_plain: bool = False,
+    ) -> Path:
+        """Fetch the gateway's file `path` to the file or into the folder `to`. Returns where it is.
+
+        It grows as `TO.part` and gets its name when it is whole. After a broken connection it goes on where it was, in a later call,
+        too; a file that has changed meanwhile begins anew. The token is not sent: a link is, that opens this file alone.
+        Raises as `upload` does, and FileExistsError unless it may `overwrite`.
+        """
+        return await self._files.download(
+            path,
+            to,
+            on_progress=on_progress,
+            overwrite=overwrite,
+            allow_plain=allow_plain,
+            link=lambda: self._url_of(path),
+        )
+
+    async def download_into(
+        self, path: str, stream: BinaryIO, *, on_progress: Progress | None = None, allow_plain: bool = False
+    ) -> None:
+        """Write the gateway's file `path` to a stream as it comes. Raises as `download` does; a file that changes meanwhile, too."""
+        await self._files.copy(
+            stream, on_progress=on_progress, allow_plain=allow_plain, link=lambda: self._url_of(path)
+        )
+
+    async def link(self, path: str) -> FileLink:
+        """A URL for one of the gateway's files that needs no token, for some minutes."""
+        found = shaped(await self._request_again("POST", "/api/files/link", {"path": path}), FileLink)
+        return FileLink(self._files.absolute(found.url), found.expires_at)
+
+    async def transcribe(self, path: str) -> Transcript:
+        """What is said in a recording that the gateway has at `path`."""
+        return shaped(await self._request_again("POST", "/api/transcribe", {"file_path": path}), Transcript)
+
+    async def ask_voice(
+        self,
+        source: str | os.PathLike[str] | BinaryIO,
+        *,
+        name: str | None = None,
+        message_id: str | None = None,
+        on_progress: Progress | None = None,
+        allow_plain: bool = False,
+    ) -> AsyncGenerator[Transcript | AnswerEvent, None]:
+        """Ask what is said in a recording: yields what was understood, then what `ask` yields.
+
+        Raises as `upload` and `ask` do; MessageRefused with the code `empty` if nothing is said.
+        """
+        uploaded = await self.upload(source, name=name, on_progress=on_progress, allow_plain=allow_plain)
+        heard = await self.transcribe(uploaded.path)
+        yield heard
+        if not heard.text.strip():
+            raise MessageRefused("empty", "Nothing is said in the recording.")
+        async with contextlib.aclosing(self.ask(heard.text, message_id=message_id)) as events:
+            async for event in events:
+                yield event
+
+    async def agents(self) -> list[Agent]:
+        """Who lives at this gateway."""
+        return shaped(await self._request_again("GET", "/api/agents"), list[Agent])
+
+    async def _url_of(self, path: str) -> str:
+        return (await self.link(path)).url
+
+    async def _request_again(self, method: str, path: str, body: object = None) -> Any:
+        """`request` for what does no harm when it is done twice: asked again after a lost connection."""
+        for _ in range(_TRIES - 1):
+            with contextlib.suppress(ConnectionLost):
+                return await self.request(method, path, body)
+        return await self.request(method, path, body)
 
     async def close(self) -> None:
         """Leave. Turns that run go on at the gateway."""
@@ -257,7 +368,7 @@ class Gateway:
 
     async def _run(self, wire: Wire) -> None:
         """Read until the connection is lost, come back, and so on; ends when there is no way back."""
-        pauses = _pauses()
+        waits = pauses()
         try:
             while True:
                 self._on_state("connected")
@@ -267,11 +378,11 @@ class Gateway:
                     await self._lose(wire)
                 if self._open_wire is None:
                     raise ConnectionLost
-                pauses = _pauses(_FIRST_PAUSE_S if was_useful else min(next(pauses), _LONGEST_PAUSE_WHEN_LET_IN_S))
+                waits = pauses(FIRST_PAUSE_S if was_useful else min(next(waits), _LONGEST_PAUSE_WHEN_LET_IN_S))
                 self._on_state("reconnecting")
                 try:
                     async with asyncio.timeout(self._give_up_after_s):
-                        wire = await self._come_back(self._open_wire, pauses)
+                        wire = await self._come_back(self._open_wire, waits)
                 except TimeoutError:
                     raise ConnectionLost from None
         except ClientError as error:
@@ -377,9 +488,9 @@ class Gateway:
         self._pings.clear()
         await wire.close()
 
-    async def _come_back(self, open_wire: Callable[[str | None], Awaitable[Wire]], pauses: Iterator[float]) -> Wire:
+    async def _come_back(self, open_wire: Callable[[str | None], Awaitable[Wire]], waits: Iterator[float]) -> Wire:
         while True:
-            await asyncio.sleep(next(pauses))
+            await asyncio.sleep(next(waits))
             try:
                 wire = await open_wire(self._cursor)
                 await self._take_up(wire)
@@ -448,10 +559,3 @@ def _settle(waiting: deque[asyncio.Future[_Answer]], answer: _Answer) -> None:
         future = waiting.popleft()
         if not future.done():
             future.set_result(answer)
-
-
-def _pauses(longest: float = _FIRST_PAUSE_S) -> Iterator[float]:
-    """Pauses between attempts in seconds: growing, and scattered so that many clients do not come back at once."""
-    while True:
-        yield random.uniform(longest / 4, longest)  # noqa: S311 - scattering, not secrecy
-        longest = min(longest * 2, _LONGEST_PAUSE_S)

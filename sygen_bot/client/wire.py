@@ -72,6 +72,11 @@ class Address:
         return cls(url=endpoint, token=token or link.get("token", [""])[0], server_key=known)
 
     @property
+    def http_url(self) -> str:
+        """Where the HTTP API of the same gateway begins."""
+        return f"http{self.url.removeprefix('ws').removesuffix('/ws')}"
+
+    @property
     def is_loopback(self) -> bool:
         host = urlsplit(self.url).hostname or ""
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import time
 from collections.abc import AsyncIterator, Iterable
@@ -15,12 +16,17 @@ from typing import Final
 import structlog
 
 from sygen_bot import __version__
+from sygen_bot.agents.avatars import Avatars
+from sygen_bot.agents.profiles import Agents, Profile
 from sygen_bot.api.context import ApiContext, ApiLimits, FileContext, TokenGate
 from sygen_bot.api.crypto import encode_key, public_key
 from sygen_bot.api.protocol import CLOSE_POLICY, CLOSE_RESTART
 from sygen_bot.api.server import ApiServer
 from sygen_bot.config import Settings
 from sygen_bot.errors import SetupError
+from sygen_bot.files.allowed_roots import AllowedRoots
+from sygen_bot.files.images import ImageScaler
+from sygen_bot.files.storage import UploadFolder
 from sygen_bot.identity import load_identity
 from sygen_bot.instance import bind
 from sygen_bot.orchestrator.chats import ChatSessions
@@ -35,8 +41,10 @@ from sygen_bot.session.key import SessionKey
 from sygen_bot.storage.engine import open_storage
 from sygen_bot.storage.history import ChatHistory, ChatSession
 from sygen_bot.storage.sessions import SessionStore
+from sygen_bot.transcription.chain import Transcriber, TranscriptionOptions, sweep_recordings
 
 _REFRESH_S: Final = 30.0
+_CLEAN_S: Final = 6 * 3600.0
 _NEWEST_SESSIONS: Final = 20
 _MOST_TURNS_TOLD_AGAIN: Final = 200
 """A client that has missed more turns than this reads the history instead."""
@@ -52,12 +60,14 @@ class Gateway:
         settings: Settings,
         orchestrator: Orchestrator,
         server: ApiServer,
+        transcriber: Transcriber,
         token: TokenGate,
         port: int,
         identity: bytes,
     ) -> None:
         self._settings = settings
         self._server = server
+        self._transcriber = transcriber
         self._token = token
         self.orchestrator = orchestrator
         self.port = port
@@ -84,6 +94,7 @@ class Gateway:
         """Give the turns `api.drain_s` to end, stop the rest, and close every socket with `code`."""
         self._server.refuse_connections()
         await self.orchestrator.drain(self._settings.api.drain_s)
+        await self._transcriber.close()
         await self._server.stop(code)
 
 
@@ -94,6 +105,7 @@ async def running_gateway(
     """A gateway that serves until the block is left, and is stopped then. Raises SetupError, StorageError."""
     paths.prepare()
     sweep(paths.run_dir)
+    sweep_recordings(paths.run_dir)
     listener = bind(settings.api.host, settings.api.port)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(listener.close)
@@ -106,6 +118,10 @@ async def running_gateway(
         await registry.refresh()
         refreshing = asyncio.create_task(_keep_fresh(registry))
         stack.callback(refreshing.cancel)
+        uploads = UploadFolder(paths.uploads)
+        uploads.remove_unfinished()
+        cleaning = asyncio.create_task(_keep_clean(uploads, days=settings.cleanup.api_files_days))
+        stack.callback(cleaning.cancel)
 
         async def newest(chat_id: int) -> list[ChatSession]:
             return await history.sessions(
@@ -125,6 +141,7 @@ async def running_gateway(
                 if provider.turn_timeout_s
             },
         )
+        transcriber = _transcriber(settings, paths)
         identity, gate = load_identity(paths), TokenGate(token)
         await orchestrator.take_up(accepted_before)  # before the first client may send one of them again
         server = await start_api_server(
@@ -132,6 +149,7 @@ async def running_gateway(
             paths,
             orchestrator=orchestrator,
             history=history,
+            transcriber=transcriber,
             identity=identity,
             token=gate,
             listener=listener,
@@ -140,6 +158,7 @@ async def running_gateway(
             settings=settings,
             orchestrator=orchestrator,
             server=server,
+            transcriber=transcriber,
             token=gate,
             port=listener.getsockname()[1],
             identity=identity,
@@ -154,6 +173,7 @@ async def start_api_server(
     *,
     orchestrator: Orchestrator,
     history: ChatHistory,
+    transcriber: Transcriber,
     identity: bytes,
     token: TokenGate,
     listener: socket.socket,
@@ -183,7 +203,11 @@ async def start_api_server(
             "model": settings.agent.model or settings.model or next(iter(models), None),
         }
 
-    roots = {"all": None, "home": (Path.home(),), "workspace": (paths.workspace,)}
+    pictures = ImageScaler(
+        max_dimension=settings.image.max_dimension,
+        output_format=settings.image.output_format,
+        quality=settings.image.quality,
+    )
     server = ApiServer(
         ApiContext(
             message_handler=orchestrator,
@@ -194,9 +218,9 @@ async def start_api_server(
                 agents=list(settings.agents),
                 default_chat_id=settings.default_chat_id,
             ),
-            file_context=FileContext(
-                allowed_roots=roots[settings.file_access], upload_dir=paths.uploads, workspace=paths.workspace
-            ),
+            files=_files(settings, paths, pictures),
+            transcriber=transcriber,
+            agents=_agents(settings, paths, orchestrator.registry, pictures),
             providers=orchestrator.registry.cards,
             active=active,
             status=status,
@@ -220,6 +244,50 @@ async def start_api_server(
     )
     await server.start()
     return server
+
+
+def _files(settings: Settings, paths: Paths, pictures: ImageScaler) -> FileContext:
+    roots = {"all": None, "home": (Path.home(),), "workspace": (paths.workspace,)}
+    return FileContext(
+        roots=AllowedRoots(
+            roots=roots[settings.file_access],
+            home=paths.home,
+            workspace=paths.workspace,
+            private=[key for key in (settings.api.tls_key,) if key is not None],
+        ),
+        uploads=UploadFolder(paths.uploads),
+        pictures=pictures,
+        workspace=settings.agent.workspace or paths.workspace,
+        max_upload_bytes=settings.api.max_upload_bytes,
+    )
+
+
+def _agents(settings: Settings, paths: Paths, registry: ProviderRegistry, pictures: ImageScaler) -> Agents:
+    return Agents(
+        [
+            Profile(
+                name=name,
+                title=agent.title if name == "main" or "title" in agent.model_fields_set else name,
+                provider=agent.provider or settings.provider,
+                model=agent.model or settings.model,
+            )
+            for name, agent in settings.agents.items()
+        ],
+        avatars=Avatars(
+            paths.avatars,
+            configured={
+                name: agent.avatar.expanduser() for name, agent in settings.agents.items() if agent.avatar is not None
+            },
+            scaler=pictures,
+        ),
+        best=registry.best,
+        models=lambda provider: registry.check_of(provider).models,
+    )
+
+
+def _transcriber(settings: Settings, paths: Paths) -> Transcriber:
+    chosen = settings.transcription
+    return Transcriber(options=TranscriptionOptions(**chosen.model_dump()), run_dir=paths.run_dir, environ=os.environ)
 
 
 def _agent(settings: Settings, paths: Paths) -> AgentProfile:
@@ -253,3 +321,16 @@ async def _keep_fresh(registry: ProviderRegistry) -> None:
     while True:
         await asyncio.sleep(_REFRESH_S)
         await registry.refresh()
+
+
+async def _keep_clean(uploads: UploadFolder, *, days: int) -> None:
+    """Remove old uploads, if any are ever to go."""
+    while days:
+        try:
+            removed = await asyncio.to_thread(uploads.remove_old, days=days, now=time.time())
+        except OSError as error:
+            _log.warning("old uploads cannot be removed", reason=error.strerror)
+        else:
+            if removed:
+                _log.info("removed old uploads", files=removed, older_than_days=days)
+        await asyncio.sleep(_CLEAN_S)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import socket as sockets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
-from sygen_bot.api.context import ApiContext, ApiLimits, FileContext, TokenGate
+from sygen_bot.api.context import ApiContext, ApiLimits, TokenGate
 from sygen_bot.api.server import ApiServer
 from sygen_bot.session.key import SessionKey
 from tests.api.wire import TOKEN, Address
@@ -16,15 +15,14 @@ DEFAULT_CHAT = 3
 
 
 @asynccontextmanager
-async def bare_server(tmp_path: Path, *, status: Callable[[], dict[str, object]] = dict) -> AsyncIterator[Address]:
-    """Where it listens. It has no message handler, no chats and no providers."""
+async def bare_server(*, status: Callable[[], dict[str, object]] = dict) -> AsyncIterator[Address]:
+    """Where it listens. It has no message handler, no chats, no files and no providers."""
 
     def nobody(_key: SessionKey) -> tuple[None, None]:
         return None, None
 
     context = ApiContext(
         message_handler=None,
-        file_context=FileContext(allowed_roots=(), upload_dir=tmp_path, workspace=tmp_path),
         providers=list,
         active=nobody,
         status=status,

@@ -242,7 +242,7 @@ async def test_a_crash_is_told_without_its_traceback(tmp_path: Path) -> None:
     def crash() -> dict[str, object]:
         raise RuntimeError(f"secret {tmp_path} {TOKEN}")
 
-    async with bare_server(tmp_path, status=crash) as at:
+    async with bare_server(status=crash) as at:
         request = f"GET /api/status HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n\r\n"
         status, headers, body = await raw_http(at, request.encode())
         assert_error(status, headers, body, 500, "internal_error")

@@ -369,7 +369,7 @@ async def test_a_refusal_in_the_middle_of_a_turn_changes_nothing_in_it(gateway: 
 
 
 async def test_a_server_without_a_message_handler_says_so_and_answers_the_rest(tmp_path: Path) -> None:
-    async with bare_server(tmp_path) as at, client(at) as peer:
+    async with bare_server() as at, client(at) as peer:
         assert peer.hello["chat_id"] == DEFAULT_CHAT
         assert (peer.hello["active_provider"], peer.hello["providers"]) == (None, [])
         answer = await peer.refusal(peer.seal({"type": "message", "text": "hello", "id": "m1"}))
