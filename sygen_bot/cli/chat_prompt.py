@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion, PathCompleter
 from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
@@ -18,7 +18,7 @@ from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.styles import Style
 
-from sygen_bot.cli.conversation import QUIT
+from sygen_bot.cli.conversation import QUIT, SEND
 from sygen_bot.orchestrator.commands import COMMANDS
 from sygen_bot.paths import Paths
 
@@ -62,16 +62,19 @@ class NameCompleter(Completer):
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
 
-    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:  # noqa: ARG002
+    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterable[Completion]:
         typed = document.text_before_cursor
         if typed.startswith("/model "):
             names = [("default", "whom the gateway chooses"), *self._names()]
             yield from _matching(typed.removeprefix("/model "), names)
+        elif typed.startswith(f"{SEND} ") and not set(named := typed.removeprefix(f"{SEND} ")) & set(" \"'\n"):
+            paths = PathCompleter(expanduser=True)  # of names that need no quotes
+            yield from (one for one in paths.get_completions(Document(named), complete_event) if " " not in one.text)
         elif " " in typed or "\n" in typed:
             return
         elif typed.startswith("/"):
             commands = [(name, command.summary) for name, command in COMMANDS.items()]
-            yield from _matching(typed, [*commands, (QUIT[0], "leaves")])
+            yield from _matching(typed, [*commands, (SEND, "shows the agent a file"), (QUIT[0], "leaves")])
         elif typed.startswith("@"):
             yield from _matching(typed, [(f"@{name}", what) for name, what in self._names()])
 

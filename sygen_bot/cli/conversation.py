@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import shlex
 import signal
 import sys
 import uuid
 from contextlib import aclosing, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 import typer
@@ -20,6 +23,9 @@ from sygen_bot.client import (
     ConnectionLost,
     Gateway,
     MessageRefused,
+    NotPrivate,
+    RequestFailed,
+    TransferFailed,
     connect,
 )
 
@@ -30,6 +36,7 @@ if TYPE_CHECKING:
     from sygen_bot.client import AnswerEvent, ConnectionState
 
 QUIT: Final = ("/quit", "/exit")
+SEND: Final = "/send"
 
 
 async def converse(endpoint: Endpoint, chat_id: int | None, channel_id: int | None) -> int:
@@ -45,10 +52,15 @@ async def converse(endpoint: Endpoint, chat_id: int | None, channel_id: int | No
             ssl_context=endpoint.ssl_context,
             on_state=conversation.state_changed,
         ) as gateway:
+            conversation.allow_plain = endpoint.is_private
             return await conversation.run(gateway, _screen(gateway, endpoint, conversation), endpoint)
     except ClientError as error:
         typer.echo(with_advice(error, endpoint), err=True)
         return NO_CONNECTION
+
+
+class _CannotSend(Exception):
+    """A file is not sent. The text says why."""
 
 
 class Screen(Protocol):
@@ -102,6 +114,9 @@ class Conversation:
         self._is_leaving = False
         self._over: ClientError | None = None
         self._aborting: asyncio.Task[None] | None = None
+        self._is_sending = False
+        self.allow_plain = False
+        """Whether files may travel over http, because the way is private."""
 
     def state_changed(self, state: ConnectionState) -> None:
         was, self.state = self.state, state
@@ -155,7 +170,7 @@ class Conversation:
             if self._aborting is not None or number == signal.SIGTERM:
                 self._is_leaving = True
                 answering.cancel()
-            elif self.state != "connected":
+            elif self.state != "connected" or self._is_sending:
                 answering.cancel()
             else:
                 self._aborting = asyncio.create_task(self._abort(gateway))
@@ -177,6 +192,8 @@ class Conversation:
                 stopped = await gateway.abort()
                 screen.note("1 turn was stopped." if stopped == 1 else f"{stopped} turns were stopped.")
                 return
+            if text.split(maxsplit=1)[0].lower() == SEND:
+                text = await self._sent(gateway, text.strip()[len(SEND) :])
             message_id = uuid.uuid4().hex
             elsewhere.expect(message_id)
             try:
@@ -186,8 +203,33 @@ class Conversation:
             except asyncio.CancelledError:
                 elsewhere.leave_to_us(message_id)
                 raise
-        except (MessageRefused, ConnectionLost) as error:
+        except (MessageRefused, RequestFailed, TransferFailed, NotPrivate, ConnectionLost) as error:
             screen.note(str(error), is_error=True)
+        except _CannotSend as error:
+            screen.note(str(error), is_error=True)
+
+    async def _sent(self, gateway: Gateway, arguments: str) -> str:
+        """Upload the file that is named. Returns the message that shows it to the agent."""
+        given = io.StringIO(arguments)
+        words = shlex.shlex(given, posix=True)
+        words.whitespace_split, words.commenters = True, ""
+        try:
+            file = words.get_token()
+        except ValueError as error:
+            raise _CannotSend("A quote is not closed.") from error
+        if not file:
+            raise _CannotSend(f"Say which file: {SEND} FILE, and after it what you want to say about it.")
+        caption = given.read().strip()
+        self._is_sending = True
+        try:
+            uploaded = await gateway.upload(
+                Path(file).expanduser(), caption=caption or None, allow_plain=self.allow_plain
+            )
+        except OSError as error:
+            raise _CannotSend(f"{file}: {error.strerror or error}.") from error
+        finally:
+            self._is_sending = False
+        return uploaded.prompt
 
     async def _abort(self, gateway: Gateway) -> None:
         with suppress(ClientError):  # then the turn ends with the connection

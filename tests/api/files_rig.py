@@ -275,7 +275,8 @@ def exchange(port: int, pieces: Iterable[bytes], *, then: Then = "wait") -> http
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
                 return None
             if then == "end":
-                sock.shutdown(socket.SHUT_WR)
+                with suppress(OSError):  # the server was quicker
+                    sock.shutdown(socket.SHUT_WR)
         with suppress(ConnectionError):
             while chunk := sock.recv(65536):
                 received += chunk

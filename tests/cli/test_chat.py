@@ -270,3 +270,20 @@ def test_the_terminal_never_takes_keys_itself_while_something_is_printed(served:
         assert not any(local & termios.ICANON for local in seen)
         terminal.send("\x04")
         assert terminal.end() == 0
+
+
+def test_a_file_is_sent_with_what_is_said_about_it(served: Served, tmp_path: Path) -> None:
+    (tmp_path / "two words.txt").write_text("inside")
+    with Terminal(served.home, "chat", "--chat", "28") as terminal:
+        terminal.expect("chat 28")
+        terminal.send(f'/send "{tmp_path}/two words.txt" SAY got it\r')
+        terminal.expect("got it")
+        terminal.expect("chat 28")
+        terminal.send(f"/send {tmp_path}/none.txt\r")
+        terminal.expect("No such file")
+        terminal.expect("chat 28")
+        terminal.send(f"/send {tmp_path}/two\t")
+        terminal.send("\x03/quit\r")
+        assert terminal.end() == 0
+    (sent,) = (served.home / "workspace" / "api_files").rglob("two words.txt")
+    assert sent.read_text() == "inside"

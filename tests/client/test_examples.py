@@ -52,6 +52,13 @@ async def test_time_limit_stops_the_agent_and_keeps_its_words(gateway: Gateway) 
     assert await run(gateway, "time_limit.py", "10", "SAY quick") == "quick \n"
 
 
+async def test_show_and_tell_shows_a_file(gateway: Gateway, tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("hello")
+    said = await run(gateway, "show_and_tell.py", str(tmp_path / "note.txt"), "what is this?")
+    assert "note.txt" in said
+    assert said.endswith("what is this?\n")
+
+
 def test_every_example_is_run_here() -> None:
     source = Path(__file__).read_text()
     assert [path.name for path in EXAMPLES.glob("*.py") if path.name not in source] == []

@@ -64,6 +64,7 @@ class FaultProxy:
         link = asyncio.create_task(self._serve(reader, writer))
         self._links.add(link)
         link.add_done_callback(self._links.discard)
+        link.add_done_callback(lambda _done: None if writer.is_closing() else writer.transport.abort())
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
