@@ -87,6 +87,8 @@ class _Answer:
                 self.parts.append(part)
             else:
                 self.parts.clear()
+            if self.size > _MOST_BYTES or (self.size and b"json" not in self.kind):
+                raise ConnectionAbortedError("it will not be sent")  # a file may be larger than all memory and time
 
 
 def _refusal(request: Request, status: int, code: str, sentence: str) -> Response:
