@@ -231,6 +231,31 @@ def _upload(result: Result) -> list[Table]:
     return [lateness, verdicts]
 
 
+def _notifications(result: Result) -> list[Table]:
+    arrivals, last = result["arrivals"], result["last_ms"]
+    told = Table(
+        (f"one notification, {result['clients']:,} clients", "ms", "target", ""),
+        [
+            ("any client, p50", f"{arrivals['p50']:.1f}", "", ""),
+            ("any client, p95", f"{arrivals['p95']:.1f}", "", ""),
+            ("the last client", _range(last), str(result["target_ms"]), _verdict(last["max"], result["target_ms"])),
+        ],
+    )
+    pages = Table(
+        (f"of {result['kept']:,}", "p50, ms", "p95", "max", "target for p95", ""),
+        [
+            (
+                kind,
+                *(f"{times[key]:.1f}" for key in ("p50", "p95", "max")),
+                str(result["page_target_ms"]),
+                _verdict(times["p95"], result["page_target_ms"]),
+            )
+            for kind, times in result["pages"].items()
+        ],
+    )
+    return [told, pages]
+
+
 def _range(spread: dict[str, float]) -> str:
     return f"{spread['median']:.2f} ({spread['min']:.2f}-{spread['max']:.2f})"
 
@@ -247,4 +272,5 @@ _TABLES: dict[str, Callable[[Result], list[Table]]] = {
     "history": _history,
     "slow_reader": _slow_reader,
     "upload": _upload,
+    "notifications": _notifications,
 }

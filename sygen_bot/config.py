@@ -15,8 +15,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -48,6 +58,14 @@ def _is_number(value: object) -> object:
     if isinstance(value, bool):
         raise PydanticCustomError("no_number", _NUMBER)
     return value
+
+
+def _is_timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise PydanticCustomError("no_timezone", "the name of a time zone, such as Europe/Berlin") from None
+    return name
 
 
 Whole = Annotated[int, BeforeValidator(_is_number)]
@@ -166,6 +184,33 @@ class CleanupSettings(_Section):
     api_files_days: Whole = Field(30, ge=0, le=36_500)
 
 
+class NotificationSettings(_Section):
+    """How many days notifications are kept; 0 for ever."""
+
+    keep_days: Whole = Field(90, ge=0, le=36_500)
+
+
+class CronSettings(_Section):
+    """Jobs by the clock. `timezone`: an IANA name; None for that of the machine."""
+
+    enabled: bool = True
+    timezone: Annotated[str, AfterValidator(_is_timezone)] | None = None
+
+
+class WebhookSettings(_Section):
+    """Messages from other services. `rate_per_minute` is for each hook."""
+
+    enabled: bool = True
+    max_body_bytes: Whole = Field(256 * 1024, ge=1, le=16 * 1024 * 1024)
+    rate_per_minute: Whole = Field(60, ge=1)
+
+
+class TaskSettings(_Section):
+    """Agents that no person waits for: how many run at once."""
+
+    max_parallel: Whole = Field(4, ge=1, le=256)
+
+
 class Settings(BaseSettings):
     """The whole configuration, checked."""
 
@@ -185,6 +230,10 @@ class Settings(BaseSettings):
     transcription: TranscriptionSettings = TranscriptionSettings()
     image: ImageSettings = ImageSettings()
     cleanup: CleanupSettings = CleanupSettings()
+    notifications: NotificationSettings = NotificationSettings()
+    cron: CronSettings = CronSettings()
+    webhooks: WebhookSettings = WebhookSettings()
+    tasks: TaskSettings = TaskSettings()
 
     @property
     def default_chat_id(self) -> int:

@@ -31,6 +31,8 @@ OWNERS = {
     "PIL": ("files/image_worker.py",),
     "faster_whisper": ("transcription/faster_whisper.py",),
     "python_multipart": ("api/multipart.py",),
+    "jinja2": ("automation/templates.py",),
+    "cronsim": ("automation/schedule.py",),
 }
 """Libraries that belong to one part of the house. Nobody else imports them, at the top or inside a function."""
 
@@ -76,7 +78,17 @@ def test_the_sdk_loads_no_server_and_no_database() -> None:
 
 def test_the_gateway_loads_no_agents_sdk_and_no_model_until_one_is_used() -> None:
     loaded = loaded_by("sygen_bot.orchestrator.lifecycle")
-    assert not loaded & {"claude_agent_sdk", "mcp", "xllamacpp", "alembic", "psutil", "typer", "PIL", "filetype"}
+    assert not loaded & {
+        "claude_agent_sdk",
+        "mcp",
+        "xllamacpp",
+        "alembic",
+        "psutil",
+        "typer",
+        "PIL",
+        "filetype",
+        "jinja2",
+    }
 
 
 def test_the_command_loads_no_server_until_it_serves() -> None:

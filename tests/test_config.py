@@ -156,6 +156,10 @@ def test_each_wrong_value_is_one_line_with_key_and_value_and_what_is_allowed(pat
         ({"session": {"max_messages": True}}, "session.max_messages: found true; allowed: a number"),
         ({"api": {"enabled": "maybe"}}, 'api.enabled: found "maybe"; allowed: true or false'),
         ({"api": 5}, "api: found 5; allowed: an object"),
+        (
+            {"cron": {"timezone": "Mars/Olympus"}},
+            'cron.timezone: found "Mars/Olympus"; allowed: the name of a time zone, such as Europe/Berlin',
+        ),
         ({"agents": []}, "agents: found nothing in it; allowed: an object"),
         ({"agents": {}}, "agents: found nothing in it; allowed: at least one entry"),
         ({"api": {"allowed_origins": "x"}}, 'api.allowed_origins: found "x"; allowed: a list'),

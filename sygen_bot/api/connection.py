@@ -98,6 +98,11 @@ class Connection:
         if self._outbox is not None:
             self._outbox.put(payload)
 
+    @property
+    def is_syncing(self) -> bool:
+        """Whether the client asked to be kept up to date."""
+        return self._form.sync
+
     def close(self, code: int, reason: str) -> None:
         self._socket.close(code, reason)
 

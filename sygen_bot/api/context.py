@@ -12,14 +12,19 @@ from typing import Protocol
 from sygen_bot.agents.avatars import Avatar
 from sygen_bot.agents.profiles import AgentCard
 from sygen_bot.api.protocol import ProviderCard
+from sygen_bot.automation.cron import Cron
+from sygen_bot.automation.tasks import Tasks
+from sygen_bot.automation.webhooks import Webhooks
 from sygen_bot.files.allowed_roots import AllowedRoots
 from sygen_bot.files.storage import UploadFolder
+from sygen_bot.notifications.center import Read
 from sygen_bot.orchestrator.chats import Message, MessagePage
 from sygen_bot.providers.registry import Target
 from sygen_bot.session.key import SessionKey
 from sygen_bot.session.log import LoggedEvent, SessionLog
 from sygen_bot.session.receipt import ReceiptHandler
 from sygen_bot.storage.history import ChatSession
+from sygen_bot.storage.notifications import Notification
 from sygen_bot.transcription.chain import Transcript
 
 
@@ -110,6 +115,27 @@ class Agents(Protocol):
     async def remove_avatar(self, name: str) -> None: ...
 
 
+class Notifications(Protocol):
+    """What happened while nobody looked, see `sygen_bot.notifications.center`. Raises StorageError."""
+
+    @property
+    def unread(self) -> int: ...
+    def listen(self, listener: Callable[[Notification | Read], None]) -> Callable[[], None]: ...
+    async def listed(self, *, limit: int, unread_only: bool, before: str | None) -> list[Notification]: ...
+    async def mark_read(self, notification_id: str) -> Notification: ...
+    async def mark_all_read(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Automation:
+    """Agents that no person waits for. `cron` and `webhooks` are None where they are switched off."""
+
+    tasks: Tasks
+    cron: Cron | None
+    webhooks: Webhooks | None
+    max_hook_bytes: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiLimits:
     """Bounds of the API: sizes in bytes, times in seconds."""
@@ -127,7 +153,7 @@ class ApiContext:
     """Everything the API server is wired with.
 
     Without a `message_handler` messages are answered with `no_handler`, without `past_events` what is no longer in memory is a
-    gap, and without `chats`, `files`, `transcriber` or `agents` there are none of
+    gap, and without `chats`, `files`, `transcriber`, `agents`, `notifications` or `automation` there are none of
     their routes; the last two need `files`.
     """
 
@@ -146,6 +172,8 @@ class ApiContext:
     files: FileContext | None = None
     transcriber: Transcribing | None = None
     agents: Agents | None = None
+    notifications: Notifications | None = None
+    automation: Automation | None = None
 
 
 @dataclass(slots=True)

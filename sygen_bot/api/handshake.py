@@ -50,7 +50,7 @@ class Admission:
             session_id=conversation.id,
             agent=conversation.agent,
             cursor=str(conversation.log.cursor),
-            unread_notifications=0,
+            unread_notifications=0 if context.notifications is None else context.notifications.unread,
             resume=resume,
         )
 

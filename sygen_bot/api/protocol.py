@@ -320,6 +320,12 @@ class Notification(msgspec.Struct, frozen=True):
     fields: dict[str, Any]  # open set: what a notification carries grows with its sources
 
 
+class NotificationsRead(msgspec.Struct, frozen=True):
+    """These notifications were read, on whichever device."""
+
+    ids: tuple[str, ...]
+
+
 class Accepted(msgspec.Struct, frozen=True):
     """A message is kept and will be answered in the turn `turn_id`. `position`: turns ahead of it."""
 
@@ -351,6 +357,7 @@ ServerEvent = (
     | AbortOk
     | Pong
     | Notification
+    | NotificationsRead
     | Response
 )
 
@@ -443,6 +450,10 @@ class _NotificationMessage(msgspec.Struct, tag_field="type", tag="notification")
     notification: dict[str, Any]
 
 
+class _NotificationsReadMessage(msgspec.Struct, tag_field="type", tag="notification_read"):
+    ids: tuple[str, ...]
+
+
 class _PongMessage(msgspec.Struct, tag_field="type", tag="pong"):
     pass
 
@@ -465,6 +476,7 @@ _ServerMessage = (
     | _AcceptedMessage
     | _AbortOkMessage
     | _NotificationMessage
+    | _NotificationsReadMessage
     | _PongMessage
     | _ResponseMessage
 )
@@ -558,6 +570,10 @@ def encode_notification(fields: dict[str, Any]) -> bytes:
     return _encode(_NotificationMessage(fields))
 
 
+def encode_notifications_read(ids: Sequence[str]) -> bytes:
+    return _encode(_NotificationsReadMessage(tuple(ids)))
+
+
 def encode_pong() -> bytes:
     return _encode(_PongMessage())
 
@@ -610,6 +626,8 @@ def _event_in(message: _ServerMessage) -> ServerEvent:
             return AbortOk(killed)
         case _NotificationMessage(notification):
             return Notification(notification)
+        case _NotificationsReadMessage(ids):
+            return NotificationsRead(ids)
         case _ResponseMessage(request_id, status, body):
             return Response(request_id, status, body)
         case _:

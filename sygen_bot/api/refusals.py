@@ -53,10 +53,12 @@ _MEANINGS: Final = {
     401: "There is no token, or a wrong one",
     403: "It is there, but not for clients",
     404: "There is no such thing",
+    409: "It contradicts what is already there",
     413: "What is sent or asked for is too large",
     415: "This kind of data is not taken here",
     416: "The file has no such range",
     422: "The request is understood, but something in it is wrong",
+    429: "Too much at once; `Retry-After` tells when to come again",
     502: "Others that this depends on have failed",
     503: "What this needs is not there now: the database, or a program",
 }

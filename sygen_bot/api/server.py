@@ -18,13 +18,33 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from sygen_bot import __version__
 from sygen_bot.api import docs
 from sygen_bot.api.auth import protected_router
+from sygen_bot.api.broadcast import Broadcast
 from sygen_bot.api.connection import Connection
 from sygen_bot.api.context import ApiContext
 from sygen_bot.api.in_process import InProcess
-from sygen_bot.api.protocol import CLOSE_TRY_LATER, MAX_FIRST_FRAME_BYTES
+from sygen_bot.api.protocol import (
+    CLOSE_TRY_LATER,
+    MAX_FIRST_FRAME_BYTES,
+    encode_notification,
+    encode_notifications_read,
+)
 from sygen_bot.api.refusals import answer_errors, refusal, refusals
-from sygen_bot.api.routes import agents, chats, files, providers, status, transcribe
+from sygen_bot.api.routes import (
+    agents,
+    chats,
+    cron,
+    files,
+    notifications,
+    providers,
+    status,
+    tasks,
+    transcribe,
+    webhooks,
+)
 from sygen_bot.api.socket import Socket, websocket_factory
+from sygen_bot.notifications.center import Read
+from sygen_bot.notifications.shape import notification_fields
+from sygen_bot.storage.notifications import Notification
 
 _LAST_WORDS_S = 5.0
 _DESCRIPTION = """\
@@ -36,6 +56,10 @@ _TAGS = [
     {"name": "gateway", "description": "Whether it is there, what it does, and who can answer"},
     {"name": "chat", "description": "Chat sessions: conversations with a title and a history"},
     {"name": "agents", "description": "Who answers, and what they look like"},
+    {"name": "notifications", "description": "What happened while nobody looked"},
+    {"name": "tasks", "description": "Agents that work in the background"},
+    {"name": "cron", "description": "What agents do by the clock"},
+    {"name": "webhooks", "description": "What agents do when another service calls"},
     {"name": "files", "description": "What agents made, what people send them, and what is said in it"},
 ]
 
@@ -81,6 +105,9 @@ class ApiServer:
         self._connections: set[Connection] = set()
         self._strangers: dict[Connection, str] = {}
         self._per_address: Counter[str] = Counter()
+        self._broadcast = Broadcast(lambda: self._connections)
+        if context.notifications is not None:
+            context.notifications.listen(self._news)
         self._is_closing = False
         self._task: asyncio.Task[None] | None = None
         limits = context.limits
@@ -163,6 +190,12 @@ class ApiServer:
         if self._task is not None:
             await self._task
 
+    def _news(self, news: Notification | Read) -> None:
+        if isinstance(news, Read):
+            self._broadcast.send(encode_notifications_read(news.ids), to_syncing_only=True)
+        else:
+            self._broadcast.send(encode_notification(notification_fields(news)))
+
     def _known(self, connection: Connection) -> None:
         self._forget_stranger(connection)
         if len(self._connections) < self._context.limits.max_connections:
@@ -223,5 +256,16 @@ class ApiServer:
                 )
             if self._context.agents is not None:
                 app.include_router(agents.router(self._context, self._context.agents, self._context.files.uploads))
+        if self._context.notifications is not None:
+            app.include_router(notifications.router(self._context, self._context.notifications))
+        if self._context.automation is not None and self._context.chats is not None:
+            automation = self._context.automation
+            app.include_router(tasks.router(self._context, automation.tasks, self._context.chats))
+            if automation.cron is not None:
+                app.include_router(cron.router(self._context, automation.cron))
+            if automation.webhooks is not None:
+                app.include_router(
+                    webhooks.router(self._context, automation.webhooks, max_body_bytes=automation.max_hook_bytes)
+                )
         app.include_router(docs.router())
         return app

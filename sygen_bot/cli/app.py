@@ -17,7 +17,22 @@ from typing import Annotated, Final
 import typer
 
 from sygen_bot import __version__
-from sygen_bot.cli import api, ask, chat, config, doctor, get, model, send, serve, status
+from sygen_bot.cli import (
+    api,
+    ask,
+    chat,
+    config,
+    cron,
+    doctor,
+    get,
+    hook,
+    model,
+    notifications,
+    send,
+    serve,
+    status,
+    task,
+)
 from sygen_bot.cli.terminal import as_typed, command_line, program
 from sygen_bot.errors import ConfigError, SygenError
 
@@ -57,6 +72,10 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(api.app, name="api")
 app.add_typer(config.app, name="config")
 app.add_typer(model.app, name="model")
+app.add_typer(task.app, name="task")
+app.add_typer(cron.app, name="cron")
+app.add_typer(hook.app, name="hook")
+app.command("notifications", epilog=notifications.EPILOG)(notifications.notifications)
 
 
 @app.command()

@@ -6,7 +6,7 @@ async with connect("http://127.0.0.1:8741", token) as gateway:
             print(event.data, end="", flush=True)
 """
 
-from sygen_bot.api.protocol import AuthOk, Notification, ProviderCard, Received
+from sygen_bot.api.protocol import AuthOk, Notification, NotificationsRead, ProviderCard, Received
 from sygen_bot.client.errors import (
     CannotConnect,
     ClientError,
@@ -42,6 +42,7 @@ __all__ = (  # noqa: RUF022 - by kind
     "UserMessage",
     "Received",
     "Notification",
+    "NotificationsRead",
     # files, voices and agents
     "UploadedFile",
     "FileLink",

@@ -27,6 +27,7 @@ from sygen_bot.api.protocol import (
     ClientMessage,
     ErrorReply,
     Notification,
+    NotificationsRead,
     Ping,
     Pong,
     Received,
@@ -144,6 +145,7 @@ class Gateway:
         self._requests: dict[str, asyncio.Future[Response]] = {}
         self._requests_sent: dict[str, Request] = {}
         self._notified: set[Inbox[Notification]] = set()
+        self._read_elsewhere: set[Inbox[NotificationsRead]] = set()
         self._followers: set[Inbox[Received]] = set()
         self.hello: AuthOk = wire.hello
         """The gateway's answer to the newest handshake: who can answer, who does, which chat this is."""
@@ -182,6 +184,11 @@ class Gateway:
         """Yield every notification that arrives from now on, until the connection is over; raises what ended it."""
         async for notification in self._listen(self._notified):
             yield notification
+
+    async def notification_reads(self) -> AsyncGenerator[NotificationsRead, None]:
+        """Yield which notifications are read from now on, on whichever device; ends as `notifications` does."""
+        async for read in self._listen(self._read_elsewhere):
+            yield read
 
     async def abort(self, *, channel_only: bool = False) -> int:
         """Stop what runs and waits in this chat, in all its channels or only in this one. Returns the number of turns stopped."""
@@ -396,6 +403,8 @@ class Gateway:
             question.inbox.fail(error)
         for notified in self._notified:
             notified.fail(error)
+        for reader in self._read_elsewhere:
+            reader.fail(error)
         for follower in self._followers:
             follower.fail(error)
         self._on_state("closed")
@@ -435,6 +444,9 @@ class Gateway:
             case Notification():
                 for listener in self._notified:
                     listener.put(event)
+            case NotificationsRead():
+                for reader in self._read_elsewhere:
+                    reader.put(event)
             case SessionDeleted():
                 self._give_up(MessageRefused("not_found", "This session was deleted."))
             case _:

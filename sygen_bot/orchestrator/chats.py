@@ -122,20 +122,11 @@ class ChatSessions:
         session = await self._orchestrator.open((await self.get(session_id)).key)
         target = None
         if provider is not None or model is not None:
-            target = self._target(provider, model)
+            target = self._orchestrator.registry.named(provider, model)
             if target is None:
                 raise Unusable(f"There is no provider or model {provider or model!r}.")
         await self._orchestrator.choose(session, target)
         return target
-
-    def _target(self, provider: str | None, model: str | None) -> Target | None:
-        """Who these name; None for nobody known. Without a provider, the first that has the model."""
-        registry = self._orchestrator.registry
-        if provider is None:
-            provider = next((name for name in registry.all() if model in registry.check_of(name).models), None)
-        if provider is None or provider not in registry.all():
-            return None
-        return registry.find(provider if model is None else f"{provider}/{model}")
 
     async def messages(self, session_id: str, *, limit: int, before: str | None) -> MessagePage:
         """The last `limit` messages, or those before the message `before`; one snapshot, what runs now included."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -18,7 +18,7 @@ class CommandContext:
 
     `target`: who answers now, None if nobody can. `facts`: (name, value) pairs on the gateway for people.
     `choose`: from now on that target answers here; None goes back to the default. `start_over`: the next message begins a
-    new context. `sessions`: the newest sessions of this chat.
+    new context. `sessions`: the newest sessions of this chat. `reports`: by command, what others tell of themselves.
     """
 
     key: SessionKey
@@ -28,6 +28,7 @@ class CommandContext:
     choose: Callable[[Target | None], Awaitable[None]]
     start_over: Callable[[], Awaitable[None]]
     sessions: Callable[[], Awaitable[Sequence[ChatSession]]]
+    reports: Mapping[str, Callable[[], Awaitable[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +103,22 @@ async def _stop(_context: CommandContext, _argument: str) -> str:
     return "There is nothing to stop."  # transports act on /stop when it arrives; here the queue has reached it
 
 
+def _report(name: str) -> Callable[[CommandContext, str], Awaitable[str]]:
+    async def tell(context: CommandContext, _argument: str) -> str:
+        report = context.reports.get(name)
+        return "There is nothing of that here." if report is None else await report()
+
+    return tell
+
+
 COMMANDS: Final[dict[str, Command]] = {
     "/new": Command("/new", "starts a new conversation with the agent", _new),
     "/status": Command("/status", "shows what is going on", _status),
     "/model": Command("/model [NAME]", "shows who can answer, or chooses who does", _model),
     "/sessions": Command("/sessions", "lists the newest conversations of this chat", _sessions),
+    "/notifications": Command("/notifications", "shows the newest notifications", _report("/notifications")),
+    "/tasks": Command("/tasks", "lists the newest background tasks", _report("/tasks")),
+    "/cron": Command("/cron", "lists the jobs that run by the clock", _report("/cron")),
     "/stop": Command("/stop", "stops what runs and what waits in this chat", _stop),
     "/help": Command("/help", "shows this list", _help),
 }

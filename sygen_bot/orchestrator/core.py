@@ -27,7 +27,7 @@ from sygen_bot.orchestrator.pump import Pump
 from sygen_bot.orchestrator.recorder import TurnRecorder
 from sygen_bot.orchestrator.session import REAP_LIMIT_S, LiveSession, TurnStore
 from sygen_bot.orchestrator.turn import TurnJob
-from sygen_bot.providers.base import Policy, Turn
+from sygen_bot.providers.base import Policy, TaskStarter, Turn
 from sygen_bot.providers.registry import ProviderRegistry, Target
 from sygen_bot.session.key import SessionKey
 from sygen_bot.session.log import LoggedEvent, Subscriber
@@ -76,7 +76,8 @@ class Orchestrator:
     """Runs the turns of all sessions. Must be created and used on one event loop.
 
     `queue_limit`: unfinished turns a session may have. `turn_timeouts_s`: seconds by provider id; none there, no limit.
-    `list_sessions`: the newest sessions of a chat.
+    `list_sessions`: the newest sessions of a chat. `reports`: what commands such as `/tasks` answer.
+    `start_task`: for agents that want one in the background.
     """
 
     def __init__(
@@ -89,6 +90,8 @@ class Orchestrator:
         max_answer_bytes: int,
         turn_timeouts_s: Mapping[str, float],
         list_sessions: Callable[[int], Awaitable[Sequence[ChatSession]]],
+        reports: Mapping[str, Callable[[], Awaitable[str]]] | None = None,
+        start_task: TaskStarter | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.registry = registry
@@ -97,6 +100,8 @@ class Orchestrator:
         self._queue_limit = queue_limit
         self._turn_timeouts_s = turn_timeouts_s
         self._list_sessions = list_sessions
+        self._reports = reports or {}
+        self._start_task = start_task
         self._clock = clock
         self._share = FairShare()
         self._pump = Pump(share=self._share, max_answer_bytes=max_answer_bytes)
@@ -176,6 +181,24 @@ class Orchestrator:
             return sum(await asyncio.gather(*stopping))
 
         return number()
+
+    async def open_for(self, key: SessionKey, target: Target | None) -> LiveSession:
+        """The session of that key; with `target` that one answers in it from now on. Raises StorageError."""
+        session = await self.open(key)
+        if target is not None and session.choice != target:
+            await self.choose(session, target)
+        return session
+
+    async def stop_message(self, key: SessionKey, client_id: str) -> bool:
+        """Stop the turn of that message, whether it waits or runs. False if it has ended, or never was."""
+        session = self._sessions.get(key)
+        if session is None:
+            return False
+        jobs = [job for job in session.unfinished() if job.client_id == client_id]
+        for job in jobs:
+            session.stop(job, "abort")
+            await asyncio.wait({job.done})
+        return bool(jobs)
 
     def target_of(self, session: LiveSession) -> Target | None:
         """Who would answer in this session now; None if nobody can."""
@@ -275,6 +298,7 @@ class Orchestrator:
             choose=lambda target: self.choose(session, target),
             start_over=lambda: self._start_over(session),
             sessions=lambda: self._list_sessions(session.key.chat_id),
+            reports=self._reports,
         )
         answer = await command.run(context, argument)
         if not job.has_ended:
@@ -297,6 +321,7 @@ class Orchestrator:
             workspace=self._agent.workspace,
             system_prompt=self._agent.system_prompt,
             approve=self._approve,
+            start_task=self._start_task,
         )
 
         saving: list[asyncio.Task[None]] = []

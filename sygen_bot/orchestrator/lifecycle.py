@@ -14,21 +14,28 @@ from pathlib import Path
 from typing import Final
 
 import structlog
+from tzlocal import get_localzone_name
 
 from sygen_bot import __version__
 from sygen_bot.agents.avatars import Avatars
 from sygen_bot.agents.profiles import Agents, Profile
-from sygen_bot.api.context import ApiContext, ApiLimits, FileContext, TokenGate
+from sygen_bot.api.context import ApiContext, ApiLimits, Automation, FileContext, TokenGate
 from sygen_bot.api.crypto import encode_key, public_key
 from sygen_bot.api.protocol import CLOSE_POLICY, CLOSE_RESTART
 from sygen_bot.api.server import ApiServer
+from sygen_bot.automation.cron import Cron
+from sygen_bot.automation.reports import reports
+from sygen_bot.automation.runner import Runner
+from sygen_bot.automation.tasks import Tasks
+from sygen_bot.automation.webhooks import Webhooks
 from sygen_bot.config import Settings
-from sygen_bot.errors import SetupError
+from sygen_bot.errors import SetupError, StorageError
 from sygen_bot.files.allowed_roots import AllowedRoots
 from sygen_bot.files.images import ImageScaler
 from sygen_bot.files.storage import UploadFolder
 from sygen_bot.identity import load_identity
 from sygen_bot.instance import bind
+from sygen_bot.notifications.center import NotificationCenter
 from sygen_bot.orchestrator.chats import ChatSessions
 from sygen_bot.orchestrator.core import AgentProfile, Orchestrator
 from sygen_bot.orchestrator.freshness import Freshness
@@ -38,13 +45,18 @@ from sygen_bot.providers.base import Provider
 from sygen_bot.providers.guard import sweep
 from sygen_bot.providers.registry import ProviderRegistry, Target
 from sygen_bot.session.key import SessionKey
-from sygen_bot.storage.engine import open_storage
+from sygen_bot.storage.engine import Storage, open_storage
 from sygen_bot.storage.history import ChatHistory, ChatSession
+from sygen_bot.storage.hooks import HookStore
+from sygen_bot.storage.jobs import JobStore
+from sygen_bot.storage.notifications import NotificationStore
+from sygen_bot.storage.runs import RunStore
 from sygen_bot.storage.sessions import SessionStore
 from sygen_bot.transcription.chain import Transcriber, TranscriptionOptions, sweep_recordings
 
 _REFRESH_S: Final = 30.0
 _CLEAN_S: Final = 6 * 3600.0
+_DELIVERY_DAYS: Final = 30
 _NEWEST_SESSIONS: Final = 20
 _MOST_TURNS_TOLD_AGAIN: Final = 200
 """A client that has missed more turns than this reads the history instead."""
@@ -60,6 +72,7 @@ class Gateway:
         settings: Settings,
         orchestrator: Orchestrator,
         server: ApiServer,
+        runner: Runner,
         transcriber: Transcriber,
         token: TokenGate,
         port: int,
@@ -67,6 +80,7 @@ class Gateway:
     ) -> None:
         self._settings = settings
         self._server = server
+        self._runner = runner
         self._transcriber = transcriber
         self._token = token
         self.orchestrator = orchestrator
@@ -93,7 +107,9 @@ class Gateway:
     async def stop(self, code: int = CLOSE_RESTART) -> None:
         """Give the turns `api.drain_s` to end, stop the rest, and close every socket with `code`."""
         self._server.refuse_connections()
+        self._runner.refuse()
         await self.orchestrator.drain(self._settings.api.drain_s)
+        await self._runner.close()
         await self._transcriber.close()
         await self._server.stop(code)
 
@@ -120,16 +136,23 @@ async def running_gateway(
         stack.callback(refreshing.cancel)
         uploads = UploadFolder(paths.uploads)
         uploads.remove_unfinished()
-        cleaning = asyncio.create_task(_keep_clean(uploads, days=settings.cleanup.api_files_days))
-        stack.callback(cleaning.cancel)
 
         async def newest(chat_id: int) -> list[ChatSession]:
             return await history.sessions(
                 chat_id=chat_id, agent=None, include_archived=False, before=None, limit=_NEWEST_SESSIONS
             )
 
+        center = NotificationCenter(NotificationStore(storage))
+        await center.start()
+        runs, jobs = RunStore(storage), JobStore(storage)
+
+        async def start_task(prompt: str, title: str | None) -> str:
+            return (await automation.tasks.create(prompt, title=title)).id
+
         orchestrator = Orchestrator(
             list_sessions=newest,
+            reports=reports(notifications=center, runs=runs, jobs=jobs),
+            start_task=start_task,
             registry=registry,
             store=store,
             agent=_agent(settings, paths),
@@ -141,6 +164,8 @@ async def running_gateway(
                 if provider.turn_timeout_s
             },
         )
+        runner = Runner(agents=orchestrator, store=runs, notifications=center, max_parallel=settings.tasks.max_parallel)
+        automation = _automation(settings, storage, runner=runner, registry=registry, notifications=center, jobs=jobs)
         transcriber = _transcriber(settings, paths)
         identity, gate = load_identity(paths), TokenGate(token)
         await orchestrator.take_up(accepted_before)  # before the first client may send one of them again
@@ -150,6 +175,8 @@ async def running_gateway(
             orchestrator=orchestrator,
             history=history,
             transcriber=transcriber,
+            notifications=center,
+            automation=automation,
             identity=identity,
             token=gate,
             listener=listener,
@@ -158,12 +185,19 @@ async def running_gateway(
             settings=settings,
             orchestrator=orchestrator,
             server=server,
+            runner=runner,
             transcriber=transcriber,
             token=gate,
             port=listener.getsockname()[1],
             identity=identity,
         )
         stack.push_async_callback(gateway.stop)
+        await runner.start()
+        if automation.cron is not None:
+            ticking = asyncio.create_task(automation.cron.run(), name="cron")
+            stack.callback(ticking.cancel)
+        cleaning = asyncio.create_task(_keep_clean(settings, uploads, center, automation.webhooks))
+        stack.callback(cleaning.cancel)
         yield gateway
 
 
@@ -174,6 +208,8 @@ async def start_api_server(
     orchestrator: Orchestrator,
     history: ChatHistory,
     transcriber: Transcriber,
+    notifications: NotificationCenter,
+    automation: Automation,
     identity: bytes,
     token: TokenGate,
     listener: socket.socket,
@@ -220,6 +256,8 @@ async def start_api_server(
             ),
             files=_files(settings, paths, pictures),
             transcriber=transcriber,
+            notifications=notifications,
+            automation=automation,
             agents=_agents(settings, paths, orchestrator.registry, pictures),
             providers=orchestrator.registry.cards,
             active=active,
@@ -259,6 +297,42 @@ def _files(settings: Settings, paths: Paths, pictures: ImageScaler) -> FileConte
         pictures=pictures,
         workspace=settings.agent.workspace or paths.workspace,
         max_upload_bytes=settings.api.max_upload_bytes,
+    )
+
+
+def _automation(
+    settings: Settings,
+    storage: Storage,
+    *,
+    runner: Runner,
+    registry: ProviderRegistry,
+    notifications: NotificationCenter,
+    jobs: JobStore,
+) -> Automation:
+    agents = list(settings.agents)
+    cron = Cron(
+        store=jobs,
+        runner=runner,
+        agents=agents,
+        default_agent=settings.agent_name,
+        default_timezone=settings.cron.timezone or get_localzone_name(),
+    )
+    webhooks = Webhooks(
+        store=HookStore(storage),
+        runner=runner,
+        notifications=notifications,
+        agents=agents,
+        default_agent=settings.agent_name,
+        default_chat_id=settings.default_chat_id,
+        find_target=registry.named,
+        rate_per_minute=settings.webhooks.rate_per_minute,
+    )
+    tasks = Tasks(runner=runner, agents=agents, default_agent=settings.agent_name, find_target=registry.named)
+    return Automation(
+        tasks=tasks,
+        cron=cron if settings.cron.enabled else None,
+        webhooks=webhooks if settings.webhooks.enabled else None,
+        max_hook_bytes=settings.webhooks.max_body_bytes,
     )
 
 
@@ -323,14 +397,20 @@ async def _keep_fresh(registry: ProviderRegistry) -> None:
         await registry.refresh()
 
 
-async def _keep_clean(uploads: UploadFolder, *, days: int) -> None:
-    """Remove old uploads, if any are ever to go."""
-    while days:
+async def _keep_clean(
+    settings: Settings, uploads: UploadFolder, notifications: NotificationCenter, webhooks: Webhooks | None
+) -> None:
+    """Remove what is older than it may be."""
+    upload_days, notification_days = settings.cleanup.api_files_days, settings.notifications.keep_days
+    while True:
+        now = time.time()
         try:
-            removed = await asyncio.to_thread(uploads.remove_old, days=days, now=time.time())
-        except OSError as error:
-            _log.warning("old uploads cannot be removed", reason=error.strerror)
-        else:
-            if removed:
-                _log.info("removed old uploads", files=removed, older_than_days=days)
+            if upload_days and (removed := await asyncio.to_thread(uploads.remove_old, days=upload_days, now=now)):
+                _log.info("removed old uploads", files=removed, older_than_days=upload_days)
+            if notification_days:
+                await notifications.remove_old(before=now - notification_days * 86_400)
+            if webhooks is not None:
+                await webhooks.forget(before=now - _DELIVERY_DAYS * 86_400)
+        except (OSError, StorageError) as error:
+            _log.warning("what is old cannot be removed", reason=str(error))
         await asyncio.sleep(_CLEAN_S)

@@ -28,6 +28,8 @@ class ToolRequest:
 
 
 Approver = Callable[[ToolRequest], Awaitable[Decision]]
+TaskStarter = Callable[[str, str | None], Awaitable[str]]
+"""Begins a background task with a prompt and perhaps a title, and returns its id. Raises SygenError."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,8 @@ class Turn:
 
     `model`: None means the provider's default. `resume_token`: what the provider last gave in `ContextSaved` for this
     session, None for a new context. `workspace`: an existing directory, the agent's working directory.
-    `approve`: asked before every use of a tool; what it denies must not run.
+    `approve`: asked before every use of a tool; what it denies must not run. `start_task`: what a provider that can offers to
+    the agent as a tool.
     """
 
     session: SessionKey
@@ -47,6 +50,7 @@ class Turn:
     workspace: Path
     system_prompt: str | None
     approve: Approver
+    start_task: TaskStarter | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,7 +118,10 @@ class ClaudePool:
     async def _process(self, seat: _Seat, turn: Turn, context: Context | None) -> ClaudeProcess:
         """The process of this session, warm if it fits the turn. One that does not is gone before a new one starts."""
         setting = Setting(
-            model=turn.model or self._default_model, workspace=turn.workspace, system_prompt=turn.system_prompt
+            model=turn.model or self._default_model,
+            workspace=turn.workspace,
+            system_prompt=turn.system_prompt,
+            starts_tasks=turn.start_task is not None,
         )
         warm = seat.process
         if warm is not None:

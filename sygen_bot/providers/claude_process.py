@@ -30,6 +30,7 @@ from sygen_bot.providers.base import Turn
 from sygen_bot.providers.claude_context import Context
 from sygen_bot.providers.claude_events import TurnEvents, error_of
 from sygen_bot.providers.claude_login import is_trusted
+from sygen_bot.providers.claude_tasks import SERVER, TaskTool
 from sygen_bot.providers.claude_tools import SETTINGS, Gate
 from sygen_bot.providers.guard import STREAM_LIMIT, Guard
 
@@ -65,6 +66,7 @@ class Setting:
     model: str
     workspace: Path
     system_prompt: str | None
+    starts_tasks: bool = False
 
 
 class ClaudeProcess:
@@ -86,6 +88,7 @@ class ClaudeProcess:
         self._guard = Guard(run_dir)
         self._launcher = self._guard.launcher([str(cli)], env=environment)
         self._gate = Gate(decided=self._allowed)
+        self._task_tool = TaskTool()
         self._events = TurnEvents()
         self._client = ClaudeSDKClient(self._options(resume))
         # Unbounded, as the SDK stops answering permission requests when its own stream of 100 messages is full.
@@ -125,6 +128,7 @@ class ClaudeProcess:
         if not self.is_alive:  # what the reader said at its end was for the last turn
             raise ProcessEnded
         self._gate.open(turn.approve)
+        self._task_tool.open(turn.start_task)
         prompt_id = str(uuid.uuid4())
         await self._send(turn.text, prompt_id)
         while not isinstance(message := await self._next(), ResultMessage) or _answers_another(message, prompt_id):
@@ -164,6 +168,7 @@ class ClaudeProcess:
         """End the CLI and everything it started: it has `grace_s` to go by itself, then the guard ends the tree. Call once."""
         self._is_broken = True
         self._gate.shut()
+        self._task_tool.shut()
         connecting, leaving = self._connecting, None
         if connecting is not None and not connecting.done():
             connecting.cancel()
@@ -199,6 +204,8 @@ class ClaudeProcess:
             max_buffer_size=STREAM_LIMIT,
             stderr=lambda line: _log.debug("claude_stderr", line=line),
         )
+        if self.setting.starts_tasks:
+            options.mcp_servers = {SERVER: self._task_tool.server()}
         self._gate.guard(options)
         return options
 
@@ -245,6 +252,7 @@ class ClaudeProcess:
         """The turn is over for the CLI: remember where the conversation stands."""
         self._in_turn = False
         self._gate.shut()
+        self._task_tool.shut()
         self._remember(result.session_id, result.total_cost_usd)
 
     def _allowed(self, tool_id: str) -> None:

@@ -79,6 +79,14 @@ class ProviderRegistry:
         owner = next(owners, None)
         return None if owner is None else Target(owner, name)
 
+    def named(self, provider: str | None, model: str | None) -> Target | None:
+        """Who these name; None for nobody known. Without a provider, the first that has the model."""
+        if provider is None:
+            provider = next((name for name in self._providers if model in self.check_of(name).models), None)
+        if provider is None or provider not in self._providers:
+            return None
+        return self.find(provider if model is None else f"{provider}/{model}")
+
     async def close(self) -> None:
         """End everything the providers keep running."""
         await asyncio.gather(*(provider.close() for provider in self._providers.values()))

@@ -18,6 +18,8 @@ from sygen_bot.storage.engine import Storage
 from sygen_bot.storage.sessions import decode_end
 from sygen_bot.storage.tables import sessions, turns
 
+RUNS: Final = "task"
+"""The transport of sessions that only a run of automation has: no conversation with a person."""
 MOST_CHARS_TOLD_AGAIN: Final = 4 * 1024 * 1024
 """A client that has missed more of answers reads the history instead."""
 
@@ -73,7 +75,10 @@ class ChatHistory:
         limit: int,
     ) -> list[ChatSession]:
         """The newest sessions, by their last change; with `before` those that come after it in that order."""
-        query = sa.select(sessions).order_by(sessions.c.updated_at.desc(), sessions.c.id.desc()).limit(limit)
+        is_chat = ~sessions.c.key.startswith(f"{RUNS}:", autoescape=True)
+        query = (
+            sa.select(sessions).where(is_chat).order_by(sessions.c.updated_at.desc(), sessions.c.id.desc()).limit(limit)
+        )
         if chat_id is not None:
             query = query.where(sessions.c.chat_id == chat_id)
         if agent is not None:

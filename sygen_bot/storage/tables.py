@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-NEWEST_REVISION: Final = "0002"
+NEWEST_REVISION: Final = "0003"
 
 metadata = MetaData()
 
@@ -93,3 +93,116 @@ turn_parts = Table(
     Column("text", Text, nullable=False),
     Column("trace", Text, nullable=False),
 )
+
+notifications = Table(
+    "notifications",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),  # the order in which they came
+    Column("id", Text, nullable=False, unique=True),
+    Column("type", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("agent", Text),
+    Column("status", Text),
+    Column("source_id", Text),
+    Column("severity", Text, nullable=False),
+    Column("chat_id", BigInteger),
+    Column("channel_id", BigInteger),
+    Column("session_id", Text),
+    Column("created_at", Double, nullable=False),
+    Column("is_read", Boolean, nullable=False),
+)
+Index(
+    "notifications_unread",
+    notifications.c.number,
+    sqlite_where=notifications.c.is_read.is_(False),
+    postgresql_where=notifications.c.is_read.is_(False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),  # the order in which they came
+    Column("id", Text, nullable=False, unique=True),
+    Column("source", Text, nullable=False),  # task, cron or webhook
+    Column("source_id", Text),
+    Column("title", Text, nullable=False),
+    Column("prompt", Text, nullable=False),
+    Column("key", Text, nullable=False),  # of the session in which it runs
+    Column("agent", Text, nullable=False),
+    Column("provider", Text),
+    Column("model", Text),
+    Column("repeats", Boolean, nullable=False),  # whether one that a crash interrupted is run again
+    Column("attempt", Integer, nullable=False),
+    Column(
+        "status", Text, nullable=False
+    ),  # queued, running, or how it ended: done, failed, aborted, interrupted, skipped
+    Column("created_at", Double, nullable=False),
+    Column("started_at", Double),
+    Column("ended_at", Double),
+    Column("session_id", Text),
+    Column("answer", Text),
+    Column("error", Text),
+)
+Index("runs_of_a_source", runs.c.source, runs.c.source_id, runs.c.number)
+Index(
+    "runs_unfinished",
+    runs.c.number,
+    sqlite_where=runs.c.ended_at.is_(None),
+    postgresql_where=runs.c.ended_at.is_(None),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("schedule", Text, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("prompt", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("provider", Text),
+    Column("model", Text),
+    Column("chat_id", BigInteger),
+    Column("channel_id", BigInteger),
+    Column("quiet_from", Text),
+    Column("quiet_to", Text),
+    Column("is_enabled", Boolean, nullable=False),
+    Column("missed", Text, nullable=False),  # skip or run_once
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Column("due_at", Double),  # the next time that was not dealt with yet
+)
+
+hooks = Table(
+    "hooks",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("mode", Text, nullable=False),  # chat or task
+    Column("template", Text, nullable=False),
+    Column("auth", Text, nullable=False),  # bearer, github or stripe
+    Column("secret", Text, nullable=False),  # of bearer only the digest
+    Column("agent", Text, nullable=False),
+    Column("provider", Text),
+    Column("model", Text),
+    Column("chat_id", BigInteger),
+    Column("channel_id", BigInteger),
+    Column("is_enabled", Boolean, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("hook_id", Text, ForeignKey("hooks.id", ondelete="CASCADE"), nullable=False),
+    Column("delivery_id", Text, nullable=False),
+    Column("received_at", Double, nullable=False),
+    Column("run_id", Text),
+    Column("refusal", Text),  # why there is no run
+    UniqueConstraint("hook_id", "delivery_id"),
+)
+Index("deliveries_of_a_hook", deliveries.c.hook_id, deliveries.c.number)
+Index("deliveries_by_time", deliveries.c.received_at)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 import wave
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import httpx
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 SESSIONS = "/api/chat/sessions"
 TINY_PICTURE = bytes.fromhex("47494638396101000100800000ffffff00000021f90400000000002c00000000010001000002024401003b")
 Json = dict[str, Any]
+Call = Callable[..., Awaitable[Any]]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -131,7 +133,7 @@ async def test_the_token_is_asked_for_where_the_description_says_so(gateway: Gat
     assert (scheme[1]["type"], scheme[1]["scheme"]) == ("http", "bearer")
     async with httpx.AsyncClient(base_url=gateway.url) as stranger:
         for method, template, operation in operations(description):
-            path = template.replace("{session_id}", "x").replace("{name}", "main")
+            path = re.sub(r"\{\w+_id\}", "x", template).replace("{name}", "main")
             answer = await stranger.request(method, path, json={"title": "x"})
             assert (answer.status_code == 401) == ("security" in operation), (method, template)
             assert_described(description, template, answer)
@@ -145,8 +147,8 @@ async def test_every_answer_is_as_it_is_described(
 ) -> None:
     called = set()
 
-    async def call(method: str, template: str, status: int, session: str = "", **request: Any) -> Any:
-        path = template.replace("{session_id}", session).replace("{name}", "main")
+    async def call(method: str, template: str, status: int, thing: str = "", **request: Any) -> Any:
+        path = re.sub(r"\{\w+_id\}", thing, template).replace("{name}", "main")
         answer = await http.request(method, path, **request)
         assert answer.status_code == status, answer.text
         assert_described(description, template, answer)
@@ -188,6 +190,7 @@ async def test_every_answer_is_as_it_is_described(
     await call("GET", picture, 200)
     await call("POST", picture, 200, files={"avatar": ("a.gif", TINY_PICTURE, "image/gif")})
     await call("DELETE", picture, 204)
+    await automation(call)
     assert called == {(method, path) for method, path, _ in operations(description)}
 
     await call("GET", SESSIONS, 422, params={"limit": 0})
@@ -202,8 +205,43 @@ async def test_every_answer_is_as_it_is_described(
     await call("GET", f"{one}/export", 422, talked, params={"format": "pdf"})
     await call("POST", f"{one}/provider", 422, talked, json={"provider": "nobody"})
     for method, path, _ in operations(description):
-        if "{session_id}" in path:
+        if "_id}" in path and not path.startswith("/hooks/"):
             await call(method.upper(), path, 404, "unknown", json={"title": "x"})
+
+
+async def automation(call: Call) -> None:
+    """Every route of tasks, cron jobs, webhooks and notifications, where it succeeds."""
+    task = (await call("POST", "/api/tasks", 201, json={"prompt": "SLOW 1000 0.05", "title": "slow"}))["id"]
+    await call("GET", "/api/tasks", 200)
+    await call("GET", "/api/tasks/{task_id}", 200, task)
+    await call("GET", "/api/tasks/{task_id}/messages", 200, task)
+    await call("POST", "/api/tasks/{task_id}/cancel", 200, task)
+    await call("POST", "/api/tasks/{task_id}/cancel", 409, task)
+    job = (await call("POST", "/api/cron", 201, json={"title": "a", "schedule": "0 0 * * *", "prompt": "SAY a"}))["id"]
+    await call("GET", "/api/cron", 200)
+    await call("GET", "/api/cron/{job_id}", 200, job)
+    await call("PUT", "/api/cron/{job_id}", 200, job, json={"title": "b"})
+    await call("POST", "/api/cron/{job_id}/run", 202, job)
+    await call("GET", "/api/cron/{job_id}/runs", 200, job)
+    await call("DELETE", "/api/cron/{job_id}", 204, job)
+    body = {"title": "a", "template": "SAY {{ said }}", "auth": "bearer"}
+    made = await call("POST", "/api/webhooks", 201, json=body)
+    hook = made["id"]
+    await call("GET", "/api/webhooks", 200)
+    await call("GET", "/api/webhooks/{hook_id}", 200, hook)
+    await call("PUT", "/api/webhooks/{hook_id}", 200, hook, json={"title": "b"})
+    proof = {"Authorization": f"Bearer {made['secret']}"}
+    await call("POST", "/hooks/{hook_id}", 202, hook, json={"said": "hi"}, headers=proof)
+    await call("POST", "/hooks/{hook_id}", 401, hook, json={"said": "hi"})
+    await call("POST", "/api/webhooks/{hook_id}/test", 202, hook)
+    await call("POST", "/api/webhooks/{hook_id}/secret", 200, hook)
+    await call("GET", "/api/webhooks/{hook_id}/deliveries", 200, hook)
+    await call("GET", "/api/webhooks/{hook_id}/runs", 200, hook)
+    await call("DELETE", "/api/webhooks/{hook_id}", 204, hook)
+    notification = (await call("GET", "/api/notifications", 200))[0]["id"]
+    await call("GET", "/api/notifications/unread-count", 200)
+    await call("PUT", "/api/notifications/{notification_id}/read", 200, notification)
+    await call("POST", "/api/notifications/read-all", 200)
 
 
 async def voice(http: httpx.AsyncClient) -> str:

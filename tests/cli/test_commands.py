@@ -15,6 +15,10 @@ from tests.cli.conftest import Served
 
 COMMANDS = (
     *((name,) for name in ("serve", "chat", "ask", "status", "doctor", "version", "api", "config", "model")),
+    *((name,) for name in ("send", "get", "notifications", "task", "cron", "hook")),
+    *(("task", name) for name in ("add", "list", "show", "cancel")),
+    *(("cron", name) for name in ("add", "list", "show", "edit", "run", "remove")),
+    *(("hook", name) for name in ("add", "list", "show", "edit", "remove", "secret", "test", "run")),
     *(("api", name) for name in ("enable", "token")),
     *(("config", name) for name in ("show", "set", "validate", "path")),
     *(("model", name) for name in ("install", "path")),
