@@ -14,7 +14,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table as Grid
 
-from benchmarks import abort, fairness, history, machine, notifications, report, slow_reader, startup, upload
+from benchmarks import abort, fairness, history, machine, notifications, report, slow_reader, startup, upload, webhooks
 from benchmarks.stack import run as stack
 from benchmarks.tables import circumstances, tables
 
@@ -27,6 +27,7 @@ BENCHMARKS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "slow_reader": slow_reader.run,
     "upload": upload.run,
     "notifications": notifications.run,
+    "webhooks": webhooks.run,
 }
 
 

@@ -256,6 +256,23 @@ def _notifications(result: Result) -> list[Table]:
     return [told, pages]
 
 
+def _webhooks(result: Result) -> list[Table]:
+    waits, took = result["wait_ms"], result["took_s"]
+    return [
+        Table(
+            (f"{result['deliveries']:,} deliveries, {result['senders']} senders", "", "target", ""),
+            [
+                ("answered with 202", f"{result['accepted']:,}", f"{result['deliveries']:,}", ""),
+                ("runs", f"{result['runs']:,}", f"{result['accepted']:,}", ""),
+                ("took, s", f"{took:.1f}", str(result["target_s"]), _verdict(took, result["target_s"])),
+                ("one of them p50, ms", f"{waits['p50']:.0f}", "", ""),
+                ("p95", f"{waits['p95']:.0f}", "", ""),
+                ("all runs ended after, s", f"{result['all_ended_s']:.1f}", "", ""),
+            ],
+        )
+    ]
+
+
 def _range(spread: dict[str, float]) -> str:
     return f"{spread['median']:.2f} ({spread['min']:.2f}-{spread['max']:.2f})"
 
@@ -273,4 +290,5 @@ _TABLES: dict[str, Callable[[Result], list[Table]]] = {
     "slow_reader": _slow_reader,
     "upload": _upload,
     "notifications": _notifications,
+    "webhooks": _webhooks,
 }

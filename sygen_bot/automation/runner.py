@@ -60,6 +60,10 @@ class Agents(Protocol):
         """Run a message to its end. The same `client_id` with the same text is never run twice: it gets the same end."""
         ...
 
+    async def delete(self, key: SessionKey) -> None:
+        """Remove the session of that key."""
+        ...
+
     async def stop_message(self, key: SessionKey, client_id: str) -> bool:
         """Stop the turn of that message, whether it waits or runs. False if it has ended, or never was."""
         ...
@@ -145,6 +149,20 @@ class Runner:
         if run.ended_at is None:
             await self._end(run, _CANCELLED)
             run = await self.get(run_id)
+        return run
+
+    async def rename(self, run_id: str, title: str) -> Run:
+        """Raises NotFound."""
+        await self._store.rename((await self.get(run_id)).id, title)
+        return await self.get(run_id)
+
+    async def remove(self, run_id: str) -> Run:
+        """Remove a run that has ended, and the session that only it had. Raises NotFound; Conflict if it has not."""
+        run = await self.get(run_id)
+        if not await self._store.remove(run.id):
+            raise Conflict("This has not ended. Cancel it first.")
+        if run.key.transport == TRANSPORT and run.session_id is not None:
+            await self._agents.delete(run.key)
         return run
 
     def refuse(self) -> None:

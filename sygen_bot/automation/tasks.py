@@ -90,6 +90,14 @@ class Tasks:
         """The newest; `before`: those that were made before that one."""
         return await self._runner.listed(source="task", before=before, limit=limit)
 
+    async def rename(self, task_id: str, title: str) -> Run:
+        """Raises Unusable."""
+        return await self._runner.rename((await self.get(task_id)).id, _checked_title(title))
+
+    async def remove(self, task_id: str) -> None:
+        """Remove a task that has ended, and what was said in it. Raises Conflict if it has not ended."""
+        await self._runner.remove((await self.get(task_id)).id)
+
     async def cancel(self, task_id: str) -> Run:
         """Stop it, whether it waits or runs, and return it with its end. Raises Conflict if it has ended."""
         if (await self.get(task_id)).ended_at is not None:

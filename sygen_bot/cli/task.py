@@ -167,6 +167,45 @@ def cancel(
         typer.echo(f"{task['id']}  {task['status']}")
 
 
+@app.command()
+def edit(
+    task_id: _Id,
+    title: Annotated[str, typer.Option(metavar="TITLE", help="What it is called from now on.")],
+    url: UrlOption = None,
+    token: TokenOption = None,
+    server_key: ServerKeyOption = None,
+) -> None:
+    """Rename a task. What it does is fixed: it may have begun."""
+    task = _call(_gateway(url, token, server_key), "PUT", _path(task_id), {"title": title})
+    typer.echo(clean(f"{task['id']}  {task['title']}"))
+
+
+@app.command()
+def run(
+    task_id: _Id,
+    wait: _Wait = False,
+    url: UrlOption = None,
+    token: TokenOption = None,
+    server_key: ServerKeyOption = None,
+) -> None:
+    """Do the same again, as a new task. Prints its id."""
+    endpoint = _gateway(url, token, server_key)
+    task = _call(endpoint, "GET", _path(task_id))
+    same = {name: task[name] for name in ("prompt", "title", "agent", "provider", "model")}
+    made = _call(endpoint, "POST", "", same)
+    if wait:
+        _follow(endpoint, made["id"], as_json=False)
+    else:
+        typer.echo(made["id"])
+
+
+@app.command()
+def remove(task_id: _Id, url: UrlOption = None, token: TokenOption = None, server_key: ServerKeyOption = None) -> None:
+    """Remove a task that has ended, and what was said in it."""
+    _call(_gateway(url, token, server_key), "DELETE", _path(task_id))
+    typer.echo(f"{task_id} is removed.")
+
+
 # --- following --------------------------------------------------------------------------------------------------------
 
 

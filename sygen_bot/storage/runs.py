@@ -98,6 +98,15 @@ class RunStore:
             query = query.where(runs.c.source_id == source_id)
         return await self._storage.read(lambda connection: [_run(row) for row in connection.execute(query)])
 
+    async def rename(self, run_id: str, title: str) -> None:
+        change = sa.update(runs).where(runs.c.id == run_id).values(title=one_line(title)[:_MAX_TITLE_CHARS])
+        await self._storage.write(lambda connection: connection.execute(change).rowcount)
+
+    async def remove(self, run_id: str) -> bool:
+        """Remove one that has ended. False if there is none."""
+        removal = sa.delete(runs).where(runs.c.id == run_id, runs.c.ended_at.is_not(None))
+        return await self._storage.write(lambda connection: connection.execute(removal).rowcount > 0)
+
     async def begin(self, run_id: str, *, session_id: str, started_at: float) -> bool:
         """Note that it is about to run. False if it has an end."""
         change = (

@@ -215,8 +215,11 @@ async def automation(call: Call) -> None:
     await call("GET", "/api/tasks", 200)
     await call("GET", "/api/tasks/{task_id}", 200, task)
     await call("GET", "/api/tasks/{task_id}/messages", 200, task)
+    await call("PUT", "/api/tasks/{task_id}", 200, task, json={"title": "slower"})
+    await call("DELETE", "/api/tasks/{task_id}", 409, task)
     await call("POST", "/api/tasks/{task_id}/cancel", 200, task)
     await call("POST", "/api/tasks/{task_id}/cancel", 409, task)
+    await call("DELETE", "/api/tasks/{task_id}", 204, task)
     job = (await call("POST", "/api/cron", 201, json={"title": "a", "schedule": "0 0 * * *", "prompt": "SAY a"}))["id"]
     await call("GET", "/api/cron", 200)
     await call("GET", "/api/cron/{job_id}", 200, job)

@@ -118,6 +118,9 @@ class SlowAgents:
     async def stop_message(self, key: SessionKey, client_id: str) -> bool:
         return await self._orchestrator.stop_message(key, client_id)
 
+    async def delete(self, key: SessionKey) -> None:
+        await self._orchestrator.delete(key)
+
 
 class Life:
     """A gateway without its API, from its start to its end. `told`: what listeners heard."""

@@ -16,7 +16,7 @@ from tests.cli.conftest import Served
 COMMANDS = (
     *((name,) for name in ("serve", "chat", "ask", "status", "doctor", "version", "api", "config", "model")),
     *((name,) for name in ("send", "get", "notifications", "task", "cron", "hook")),
-    *(("task", name) for name in ("add", "list", "show", "cancel")),
+    *(("task", name) for name in ("add", "list", "show", "cancel", "edit", "run", "remove")),
     *(("cron", name) for name in ("add", "list", "show", "edit", "run", "remove")),
     *(("hook", name) for name in ("add", "list", "show", "edit", "remove", "secret", "test", "run")),
     *(("api", name) for name in ("enable", "token")),

@@ -136,3 +136,23 @@ def test_a_task_outlives_its_gateway_if_it_repeats(home: Path, signal_number: in
         assert (stopped.returncode, stopped.stderr) == (3, "The gateway stopped while it ran.\n")
         found = json.loads(run(home, "notifications", "--json").stdout)
         assert sorted(one["source_id"] for one in found) == sorted([repeats, does_not])
+
+
+def test_a_task_is_renamed_run_again_and_removed(served: Served) -> None:
+    first = run(served.home, "task", "add", "SAY the same", "--title", "one", "--wait", "--json")
+    task = json.loads(first.stdout)["id"]
+    assert run(served.home, "task", "edit", task, "--title", "two").stdout == f"{task}  two\n"
+    again = run(served.home, "task", "run", task, "--wait")
+    assert (again.returncode, again.stdout) == (0, "the same\n")
+    assert run(served.home, "task", "list").stdout.count("  two\n") == 2
+    assert run(served.home, "task", "remove", task).returncode == 0
+    gone = run(served.home, "task", "show", task)
+    assert (gone.returncode, gone.stdout, len(gone.stderr.splitlines())) == (1, "", 1)
+
+
+def test_a_task_that_runs_is_not_removed(served: Served) -> None:
+    task = run(served.home, "task", "add", "SLOW 1000 0.05").stdout.strip()
+    refused = run(served.home, "task", "remove", task)
+    assert refused.returncode == 1
+    assert "Cancel it first" in refused.stderr
+    assert run(served.home, "task", "cancel", task).returncode == 0

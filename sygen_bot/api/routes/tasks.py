@@ -10,7 +10,7 @@ from pydantic import Field
 from sygen_bot.api.auth import protected_router
 from sygen_bot.api.context import ApiContext, ChatSessions
 from sygen_bot.api.refusals import refusals
-from sygen_bot.api.routes.chat_shapes import Messages, Title, Wanted
+from sygen_bot.api.routes.chat_shapes import Messages, NewTitle, Title, Wanted
 from sygen_bot.api.routes.message_pages import page_answer
 from sygen_bot.api.routes.run_shapes import RunOut, run_out
 from sygen_bot.automation.tasks import MAX_PROMPT_CHARS, Tasks
@@ -75,6 +75,25 @@ def router(context: ApiContext, tasks: Tasks, chats: ChatSessions) -> APIRouter:
     )
     async def get(task_id: str) -> RunOut:
         return run_out(await tasks.get(task_id))
+
+    @routes.put(
+        "/{task_id}",
+        summary="Rename a background task",
+        response_description="The task",
+        responses=refusals(400, 404, 413, 422, 503),
+    )
+    async def rename(task_id: str, body: NewTitle) -> RunOut:
+        return run_out(await tasks.rename(task_id, body.title))
+
+    @routes.delete(
+        "/{task_id}",
+        summary="Remove a background task that has ended, and what was said in it",
+        status_code=204,
+        response_description="It is gone",
+        responses=refusals(404, 409, 503),
+    )
+    async def remove(task_id: str) -> None:
+        await tasks.remove(task_id)
 
     @routes.post(
         "/{task_id}/cancel",
