@@ -135,11 +135,13 @@ class Runner:
 
     async def cancel(self, run_id: str) -> Run:
         """Stop a run, whether it waits or runs, and return it with its end. Raises NotFound; Conflict if it has ended."""
-        run, working = await self.get(run_id), self._working.get(run_id)
+        working = self._working.get(run_id)
+        if working is not None:
+            self._cancelled.add(run_id)  # before anything waits: from here on it does not begin
+        run = await self.get(run_id)
         if run.ended_at is not None:
             raise Conflict("This has ended.")
         if working is not None:
-            self._cancelled.add(run_id)  # wherever it is on its way
             if (begun := self._begun.get(run_id)) is None:
                 working.cancel()
             else:
