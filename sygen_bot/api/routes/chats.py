@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 from urllib.parse import quote
 
 import msgspec
@@ -16,6 +16,7 @@ from sygen_bot.api.auth import protected_router
 from sygen_bot.api.context import ApiContext, ChatSessions
 from sygen_bot.api.refusals import refusals
 from sygen_bot.api.routes.chat_shapes import Choice, Chosen, Export, Messages, NewSession, NewTitle, Session
+from sygen_bot.api.routes.message_pages import message_fields, page_answer
 from sygen_bot.orchestrator.chats import Message
 from sygen_bot.storage.history import ChatSession
 
@@ -104,13 +105,7 @@ def router(context: ApiContext, chats: ChatSessions) -> APIRouter:
         before: Annotated[str | None, Query(description="The id of the oldest message of the page before")] = None,
     ) -> Response:
         page = await chats.messages(session_id, limit=limit, before=before)
-        shown = {
-            "messages": [_message_out(message) for message in page.messages],
-            "has_more": page.has_more,
-            "total": page.total,
-            "cursor": page.cursor,
-        }
-        return Response(msgspec.json.encode(shown), media_type="application/json")  # what tools were given nests deeply
+        return page_answer(page)
 
     @routes.post(
         "/{session_id}/provider",
@@ -159,18 +154,11 @@ def _out(session: ChatSession) -> Session:
     )
 
 
-def _message_out(message: Message) -> dict[str, Any]:
-    shown: dict[str, Any] = msgspec.to_builtins(message)
-    if message.error is None:
-        del shown["error"]
-    return shown
-
-
 async def _as_json(session: ChatSession, messages: AsyncIterator[Message]) -> AsyncIterator[bytes]:
     yield b'{"session": ' + _out(session).model_dump_json().encode() + b', "messages": ['
     separator = b"\n"
     async for message in messages:
-        yield separator + msgspec.json.encode(_message_out(message))
+        yield separator + msgspec.json.encode(message_fields(message))
         separator = b",\n"
     yield b"\n]}\n"
 
