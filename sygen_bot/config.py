@@ -118,18 +118,29 @@ class AgentSettings(_Section):
     model: str | None = None
     workspace: Path | None = None
     system_prompt: str | None = None
-    approval_policy: Literal["deny", "allow_read_only", "allow_all"] = "allow_read_only"
+    approval_policy: Literal["ask", "deny", "allow_read_only", "allow_all"] = "ask"
     avatar: Path | None = None
 
 
 class ProviderSettings(_Section):
-    """One provider: its command or endpoint, variables of its environment, and its time limits in seconds."""
+    """One provider: its command or endpoint, variables of its environment, and its limits, times in seconds.
 
-    command: str | None = None
+    `kind`: what one of a name of your own is, an agent by its command (`acp`) or an endpoint by its URL (`openai`). `command`: a program
+    with its arguments. `max_warm`: processes that may wait for the next turn of their session, each at most `idle_ttl_s`.
+    """
+
+    kind: Literal["acp", "openai"] | None = None
+    title: str | None = Field(None, min_length=1)
+    command: str | None = Field(None, min_length=1)
     env: dict[str, str] = {}
-    base_url: str | None = None
+    base_url: str | None = Field(None, pattern=r"^https?://")
+    api_key_env: str | None = Field(None, min_length=1)
+    headers: dict[str, str] = {}
     models: tuple[str, ...] = ()
+    context_tokens: Whole | None = Field(None, ge=256)
+    sandbox: Literal["read-only", "workspace-write", "danger-full-access"] | None = None
     idle_ttl_s: Seconds = 600.0
+    max_warm: Whole = Field(8, ge=0, le=256)
     turn_timeout_s: Seconds | None = None
 
 
@@ -137,7 +148,8 @@ class SessionSettings(_Section):
     """Bounds of a conversation. `max_answer_bytes`: an answer's size as a JSON string.
 
     An agent's context begins anew after `idle_timeout_minutes`, after `max_messages`, and every day at `daily_reset_hour`, each if
-    it is set. After a crash, messages younger than `requeue_max_age_s` are run.
+    it is set. After a crash, messages younger than `requeue_max_age_s` are run. `max_parallel_turns`: agents at work at once, in all
+    conversations together.
     """
 
     idle_timeout_minutes: Number | None = Field(None, gt=0)
@@ -145,6 +157,7 @@ class SessionSettings(_Section):
     daily_reset_hour: Whole | None = Field(None, ge=0, le=23)
     max_answer_bytes: Whole = Field(8 * 1024 * 1024, ge=1024, le=10 * 1024 * 1024)
     requeue_max_age_s: Number = Field(900.0, ge=0)
+    max_parallel_turns: Whole = Field(32, ge=1, le=10_000)
 
 
 class StorageSettings(_Section):
@@ -182,6 +195,12 @@ class CleanupSettings(_Section):
     """What is removed by itself, after how many days; 0 for never."""
 
     api_files_days: Whole = Field(30, ge=0, le=36_500)
+
+
+class ApprovalSettings(_Section):
+    """How long an agent's request waits for somebody's answer, in seconds; then the answer is no."""
+
+    timeout_s: Seconds = 300.0
 
 
 class NotificationSettings(_Section):
@@ -230,6 +249,7 @@ class Settings(BaseSettings):
     transcription: TranscriptionSettings = TranscriptionSettings()
     image: ImageSettings = ImageSettings()
     cleanup: CleanupSettings = CleanupSettings()
+    approvals: ApprovalSettings = ApprovalSettings()
     notifications: NotificationSettings = NotificationSettings()
     cron: CronSettings = CronSettings()
     webhooks: WebhookSettings = WebhookSettings()
@@ -313,6 +333,7 @@ def masked(settings: Settings) -> dict[str, Any]:
     shown["api"]["token"] = MASK if settings.api.token.get_secret_value() else ""
     for provider in shown["providers"].values():
         provider["env"] = dict.fromkeys(provider["env"], MASK)
+        provider["headers"] = dict.fromkeys(provider["headers"], MASK)
     return shown
 
 
@@ -367,7 +388,7 @@ def _problem(error: Any) -> Problem:
         missing = error["ctx"]["missing"]
         allowed = "a file: api.tls_cert and api.tls_key are given together, or neither"
         return Problem(f"{key}.{missing}", "nothing", allowed)
-    secret = "token" in key or ".env." in f"{key}."
+    secret = "token" in key or ".env." in f"{key}." or ".headers." in f"{key}."
     found = MASK if secret else _shown(error["input"])
     return Problem(key, found, _ALLOWED.get(error["type"]) or error["msg"].removeprefix("Input should be "))
 

@@ -175,3 +175,7 @@ class ProviderFailed(TurnError):
     """The agent back end ran and failed."""
 
     code = "internal_error"
+
+
+class AgentDied(ProviderFailed):
+    """The agent ended in the middle of its answer: what it had said stays, as an interrupted turn."""

@@ -11,6 +11,8 @@ from typing import Literal
 import msgspec
 
 AbortReason = Literal["abort", "interrupted", "shutdown", "timeout", "answer_too_large"]
+ApprovalDecision = Literal["allow_once", "allow_always", "deny"]
+ApprovalOutcome = Literal["allow_once", "allow_always", "deny", "expired", "cancelled"]
 
 
 class TextDelta(msgspec.Struct, frozen=True, gc=False):
@@ -45,6 +47,32 @@ class ToolActivity(msgspec.Struct, frozen=True):
     is_error: bool = False
     duration_ms: int | None = None
     truncated: bool = False
+
+
+class ApprovalRequest(msgspec.Struct, frozen=True):
+    """Somebody has to say whether the agent may use a tool. `expires_at`: epoch seconds; nobody by then means no.
+
+    `input` is shown in full, or as text with `truncated`.
+    """
+
+    id: str
+    session_id: str
+    agent: str
+    turn_id: str
+    tool: str
+    summary: str
+    input: object
+    options: tuple[ApprovalDecision, ...]
+    expires_at: float
+    truncated: bool = False
+
+
+class ApprovalResolved(msgspec.Struct, frozen=True, gc=False):
+    """A request has its answer, or will have none. `by`: who answered."""
+
+    id: str
+    decision: ApprovalOutcome
+    by: str | None = None
 
 
 class Usage(msgspec.Struct, frozen=True, gc=False):
@@ -111,7 +139,18 @@ class SessionDeleted(msgspec.Struct, frozen=True, gc=False):
 
 
 ProviderEvent = TextDelta | ThinkingDelta | SystemStatus | ToolActivity | ContextSaved | Finished
-SessionEvent = TextDelta | ThinkingDelta | SystemStatus | ToolActivity | UserMessage | Result | Failed | SessionDeleted
+SessionEvent = (
+    TextDelta
+    | ThinkingDelta
+    | SystemStatus
+    | ToolActivity
+    | ApprovalRequest
+    | ApprovalResolved
+    | UserMessage
+    | Result
+    | Failed
+    | SessionDeleted
+)
 TurnEnd = Result | Failed
 TurnStatus = Literal["queued", "running", "done", "aborted", "interrupted", "failed"]
 

@@ -27,6 +27,7 @@ from sygen_bot.api.protocol import (
     PLAIN,
     Abort,
     Accepted,
+    ApprovalAnswer,
     ClientMessage,
     Form,
     HandshakeError,
@@ -37,6 +38,7 @@ from sygen_bot.api.protocol import (
     decode_client_message,
     encode_abort_ok,
     encode_accepted,
+    encode_approval,
     encode_auth_ok,
     encode_error,
     encode_event,
@@ -47,10 +49,11 @@ from sygen_bot.api.protocol import (
 from sygen_bot.api.requests import Answerer, Requests
 from sygen_bot.api.socket import Socket
 from sygen_bot.errors import DecryptFailed, InvalidMessage, NoHandler, RequestError, StorageError, UnknownType
-from sygen_bot.events import Failed, Result, SessionDeleted, TextDelta
+from sygen_bot.events import ApprovalRequest, Failed, Result, SessionDeleted, TextDelta
 from sygen_bot.session.key import SessionKey
 from sygen_bot.session.log import Cursor, CursorGap, LoggedEvent
 from sygen_bot.session.receipt import Acceptance, Receipt
+from sygen_bot.session.trace import ApprovalAsked
 
 _EARLY_FRAMES: Final = 16
 _NO_PLACE: Final = 0
@@ -82,6 +85,7 @@ class Connection:
         self._outbox: Outbox | None = None
         self._conversation: Conversation | None = None
         self._form = PLAIN
+        self._device: str | None = None
         self._turns: dict[str, Form] = {}  # those that this client began, with the form of their events
         self._requests: Requests | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -102,6 +106,11 @@ class Connection:
     def is_syncing(self) -> bool:
         """Whether the client asked to be kept up to date."""
         return self._form.sync
+
+    def wants_approvals_of(self, session_id: str) -> bool:
+        """Whether the client asked for approvals, and does not hear of those of that session as part of it."""
+        follows = self._form.sync and self._conversation is not None and self._conversation.id == session_id
+        return self._form.approvals and not follows
 
     def close(self, code: int, reason: str) -> None:
         self._socket.close(code, reason)
@@ -187,8 +196,13 @@ class Connection:
             ),
         )
         self._requests = Requests(self._answer_request, self._outbox) if admission.request.rpc else None
+        self._device = admission.request.device
         if conversation is not None:
             self._unfollow = conversation.log.subscribe(self._session_event, after=cursor, older=missed)
+        if self._form.approvals and self._context.approvals is not None:
+            for request in self._context.approvals.pending():
+                if not self._was_told(request, after=cursor):
+                    self.notify(encode_approval(request))
         self._on_authenticated(self)
         for data, is_text in self._early:
             self._encrypted_frame(data, is_text)
@@ -251,7 +265,7 @@ class Connection:
         self._act(message)
 
     def _act(self, message: ClientMessage) -> None:
-        message_id = message.id if isinstance(message, UserText | Request) else None
+        message_id = message.id if isinstance(message, UserText | Request | ApprovalAnswer) else None
         try:
             match message:
                 case UserText(text, client_id):
@@ -264,6 +278,8 @@ class Connection:
                     if self._requests is None:
                         raise UnknownType("Requests over the socket are asked for in the first frame.")
                     self._requests.start(message)
+                case ApprovalAnswer():
+                    self._answer_approval(message)
         except RequestError as error:
             self._say_error(error, message_id)
 
@@ -299,6 +315,33 @@ class Connection:
             self.notify(encode_abort_ok(await aborting))
 
         self._start(report(), "abort")
+
+    def _was_told(self, request: ApprovalRequest, *, after: Cursor | None) -> bool:
+        """Whether the request is among what the client had missed since `after`."""
+        conversation = self._conversation
+        if after is None or conversation is None or conversation.id != request.session_id:
+            return False
+        trace = conversation.log.trace(request.turn_id, after=after.seq)
+        return any(isinstance(entry, ApprovalAsked) and entry.request.id == request.id for entry in trace)
+
+    def _answer_approval(self, answer: ApprovalAnswer) -> None:
+        approvals = self._context.approvals
+        if approvals is None or not self._form.approvals:
+            raise UnknownType("Approvals are asked for in the first frame.")
+        answering = approvals.answer(answer.id, answer.decision, by=self._device or self.peer_address)
+
+        async def report() -> None:
+            try:
+                await answering
+            except RequestError as error:
+                self._say_error(error, answer.id)
+            except StorageError as error:
+                _log.error("approval_not_stored", error=str(error))
+                self.notify(
+                    encode_error("unavailable", "The gateway cannot store this answer now. Try again.", answer.id)
+                )
+
+        self._start(report(), "approval")
 
     def _start(self, work: Coroutine[object, None, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)

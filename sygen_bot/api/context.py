@@ -15,14 +15,17 @@ from sygen_bot.api.protocol import ProviderCard
 from sygen_bot.automation.cron import Cron
 from sygen_bot.automation.tasks import Tasks
 from sygen_bot.automation.webhooks import Webhooks
+from sygen_bot.events import ApprovalDecision, ApprovalRequest, ApprovalResolved
 from sygen_bot.files.allowed_roots import AllowedRoots
 from sygen_bot.files.storage import UploadFolder
 from sygen_bot.notifications.center import Read
 from sygen_bot.orchestrator.chats import Message, MessagePage
+from sygen_bot.providers.base import Availability, ProviderInfo
 from sygen_bot.providers.registry import Target
 from sygen_bot.session.key import SessionKey
 from sygen_bot.session.log import LoggedEvent, SessionLog
 from sygen_bot.session.receipt import ReceiptHandler
+from sygen_bot.storage.approvals import Approval, ApprovalRule
 from sygen_bot.storage.history import ChatSession
 from sygen_bot.storage.notifications import Notification
 from sygen_bot.transcription.chain import Transcript
@@ -126,6 +129,28 @@ class Notifications(Protocol):
     async def mark_all_read(self) -> int: ...
 
 
+class Approvals(Protocol):
+    """What agents want to do and people decide, see `sygen_bot.orchestrator.approvals`. What waits raises StorageError."""
+
+    def pending(self) -> Sequence[ApprovalRequest]: ...
+    def listen(self, listener: Callable[[ApprovalRequest | ApprovalResolved, str], None]) -> Callable[[], None]: ...
+    async def answer(self, approval_id: str, decision: ApprovalDecision, *, by: str | None) -> None:
+        """Raises NotFound, RequestError."""
+        ...
+
+    async def history(self, *, before: str | None, limit: int) -> list[Approval]: ...
+    def rules(self) -> Sequence[ApprovalRule]: ...
+    async def revoke(self, rule_id: str) -> ApprovalRule: ...
+
+
+class Providers(Protocol):
+    """Who can answer: `cards` those that can now, `listed` all with what their last check said, `refresh` checks them again."""
+
+    def cards(self) -> Sequence[ProviderCard]: ...
+    def listed(self) -> Sequence[tuple[ProviderInfo, Availability]]: ...
+    async def refresh(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Automation:
     """Agents that no person waits for. `cron` and `webhooks` are None where they are switched off."""
@@ -153,12 +178,12 @@ class ApiContext:
     """Everything the API server is wired with.
 
     Without a `message_handler` messages are answered with `no_handler`, without `past_events` what is no longer in memory is a
-    gap, and without `chats`, `files`, `transcriber`, `agents`, `notifications` or `automation` there are none of
+    gap, and without `chats`, `files`, `transcriber`, `agents`, `notifications`, `approvals` or `automation` there are none of
     their routes; the last two need `files`.
     """
 
     message_handler: MessageHandler | None
-    providers: Callable[[], Sequence[ProviderCard]]
+    providers: Providers
     active: Callable[[SessionKey], tuple[str | None, str | None]]
     status: Callable[[], dict[str, object]]
     limits: ApiLimits
@@ -173,6 +198,7 @@ class ApiContext:
     transcriber: Transcribing | None = None
     agents: Agents | None = None
     notifications: Notifications | None = None
+    approvals: Approvals | None = None
     automation: Automation | None = None
 
 

@@ -27,7 +27,7 @@ class Admission:
 
     @property
     def form(self) -> Form:
-        return Form(sync=self.request.sync, full_tools=self.request.full_tools)
+        return Form(sync=self.request.sync, full_tools=self.request.full_tools, approvals=self.request.approvals)
 
     def answer(
         self, context: ApiContext, conversation: Conversation | None, resume: Literal["ok", "gap"] | None
@@ -38,10 +38,13 @@ class Admission:
             chat_id=self.key.chat_id,
             channel_id=self.key.topic_id,
             e2e_pk=crypto.encode_key(self.public_key),
-            providers=context.providers(),
+            providers=context.providers.cards(),
             active_provider=provider,
             active_model=model,
             proof=self.proof,
+            pending_approvals=len(context.approvals.pending())
+            if self.request.approvals and context.approvals
+            else None,
         )
         if not self.request.sync or conversation is None:
             return answer

@@ -13,6 +13,10 @@ import msgspec
 from sygen_bot.errors import EmptyMessage, InvalidMessage, RequestError, SygenError, UnknownType
 from sygen_bot.events import (
     AbortReason,
+    ApprovalDecision,
+    ApprovalOutcome,
+    ApprovalRequest,
+    ApprovalResolved,
     Failed,
     FileRef,
     Result,
@@ -26,11 +30,13 @@ from sygen_bot.events import (
     UserMessage,
 )
 from sygen_bot.session.key import is_valid_id
+from sygen_bot.session.text import one_line
 
 MAX_FIRST_FRAME_BYTES: Final = 64 * 1024
 MAX_SERVER_FRAME_BYTES: Final = 16 * 1024 * 1024
 """What a client must be ready to take in one frame."""
 MAX_MESSAGE_ID_CHARS: Final = 64
+MAX_DEVICE_CHARS: Final = 64
 MAX_NESTING: Final = 64
 MAX_MERGED_DELTA_CHARS: Final = 16 * 1024
 MAX_FAILURES_IN_A_ROW: Final = 16
@@ -76,7 +82,8 @@ class AuthRequest(msgspec.Struct, frozen=True, kw_only=True):
     """The first frame, decoded but not believed: `e2e_pk`, `token` and `sealed` are whatever the client sent.
 
     `sync`: the client follows its whole session, from `cursor` on if it has one. `full_tools`: it wants tools in detail, and
-    thinking. `rpc`: it sends requests.
+    thinking. `approvals`: it asks somebody what agents may do. `rpc`: it sends requests. `device`: what it calls itself, at most 64
+    characters.
     """
 
     e2e_pk: object = None
@@ -87,7 +94,9 @@ class AuthRequest(msgspec.Struct, frozen=True, kw_only=True):
     sync: bool = False
     cursor: str | None = None
     full_tools: bool = False
+    approvals: bool = False
     rpc: bool = False
+    device: str | None = None
 
 
 class ProviderCard(msgspec.Struct, frozen=True):
@@ -103,7 +112,8 @@ class AuthOk(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="a
     """The answer to a good first frame, and the last plaintext one. `proof` answers a `sealed` token.
 
     For a client that follows its session: which one that is, where its log stands, and with `resume` whether what the client
-    missed follows (`ok`) or is to be read from the history (`gap`).
+    missed follows (`ok`) or is to be read from the history (`gap`). `pending_approvals`: how many requests wait for an answer and
+    are sent again now; others that the client knows wait no more.
     """
 
     chat_id: int
@@ -117,6 +127,7 @@ class AuthOk(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="a
     agent: str | None = None
     cursor: str | None = None
     unread_notifications: int | None = None
+    pending_approvals: int | None = None
     resume: Literal["ok", "gap"] | None = None
 
 
@@ -129,6 +140,7 @@ def parse_auth(frame: bytes) -> AuthRequest:
     if len(frame) > MAX_FIRST_FRAME_BYTES or fields.get("type") != "auth":
         raise HandshakeError("auth_required")
     chat_id, channel_id, cursor = fields.get("chat_id"), fields.get("channel_id"), fields.get("cursor")
+    device = fields.get("device")
     return AuthRequest(
         e2e_pk=fields.get("e2e_pk"),
         token=fields.get("token"),
@@ -138,7 +150,9 @@ def parse_auth(frame: bytes) -> AuthRequest:
         sync=fields.get("sync") is True or isinstance(cursor, str),
         cursor=cursor if isinstance(cursor, str) else None,
         full_tools=fields.get("tools") == "full",
+        approvals=fields.get("approvals") is True,
         rpc=fields.get("rpc") is True,
+        device=one_line(device)[:MAX_DEVICE_CHARS] or None if isinstance(device, str) else None,
     )
 
 
@@ -154,7 +168,9 @@ def encode_auth(request: AuthRequest) -> bytes:
         "sync": request.sync or None,
         "cursor": request.cursor,
         "tools": "full" if request.full_tools else None,
+        "approvals": request.approvals or None,
         "rpc": request.rpc or None,
+        "device": request.device,
     }
     return _encode({name: value for name, value in fields.items() if value is not None})
 
@@ -208,7 +224,14 @@ class Request(msgspec.Struct, frozen=True):
     body: object = None
 
 
-ClientMessage = UserText | Abort | Ping | Request
+class ApprovalAnswer(msgspec.Struct, frozen=True):
+    """Somebody's answer to the approval request `id`."""
+
+    id: str
+    decision: ApprovalDecision
+
+
+ClientMessage = UserText | Abort | Ping | Request | ApprovalAnswer
 
 
 class RefusedMessage(SygenError):
@@ -240,6 +263,8 @@ def decode_client_message(plaintext: bytes) -> ClientMessage:
                 return Ping()
             case "request":
                 return _request(fields, message_id)
+            case "approval":
+                return _approval(fields.get("decision"), message_id)
             case _:
                 raise UnknownType
     except RequestError as error:
@@ -276,6 +301,14 @@ def _request(fields: dict[str, Any], message_id: str | None) -> Request:
     return Request(message_id, method, path, fields.get("body"))
 
 
+def _approval(decision: object, request_id: str | None) -> ApprovalAnswer:
+    if request_id is None:
+        raise InvalidMessage("An answer names the request by its `id`.")
+    if decision not in ("allow_once", "allow_always", "deny"):
+        raise InvalidMessage("`decision` is allow_once, allow_always or deny.")
+    return ApprovalAnswer(request_id, decision)
+
+
 def encode_client_message(message: ClientMessage) -> bytes:
     match message:
         case UserText(text, None):
@@ -291,6 +324,8 @@ def encode_client_message(message: ClientMessage) -> bytes:
         case Request(request_id, method, path, body):
             fields = {"type": "request", "id": request_id, "method": method, "path": path}
             return _encode(fields if body is None else {**fields, "body": body})
+        case ApprovalAnswer(request_id, decision):
+            return _encode({"type": "approval", "id": request_id, "decision": decision})
 
 
 # --- server to client -------------------------------------------------------------------------------------------------
@@ -348,6 +383,8 @@ ServerEvent = (
     | ThinkingDelta
     | ToolActivity
     | SystemStatus
+    | ApprovalRequest
+    | ApprovalResolved
     | UserMessage
     | Result
     | Failed
@@ -423,6 +460,28 @@ class _SystemStatusMessage(msgspec.Struct, tag_field="type", tag="system_status"
     cursor: str = ""
 
 
+class _ApprovalRequestMessage(msgspec.Struct, tag_field="type", tag="approval_request", omit_defaults=True):
+    id: str
+    session_id: str
+    agent: str
+    turn_id: str
+    tool: str
+    summary: str
+    input: Any
+    options: tuple[ApprovalDecision, ...]
+    expires_at: float
+    truncated: bool = False
+    cursor: str = ""
+
+
+class _ApprovalResolvedMessage(msgspec.Struct, tag_field="type", tag="approval_resolved", omit_defaults=True):
+    id: str
+    decision: ApprovalOutcome
+    by: str | None = None
+    turn_id: str = ""
+    cursor: str = ""
+
+
 class _UserMessageMessage(msgspec.Struct, tag_field="type", tag="user_message", omit_defaults=True):
     turn_id: str
     text: str
@@ -471,6 +530,8 @@ _ServerMessage = (
     | _ThinkingDeltaMessage
     | _ToolActivityMessage
     | _SystemStatusMessage
+    | _ApprovalRequestMessage
+    | _ApprovalResolvedMessage
     | _UserMessageMessage
     | _SessionDeletedMessage
     | _AcceptedMessage
@@ -488,17 +549,18 @@ class Form(msgspec.Struct, frozen=True):
     """In which form a client gets events: what it asked for in its first frame, as far as it concerns their encoding.
 
     `turn_ids`: events name their turn. `sync`: they name their place too, and there are more of them. `full_tools`: tools come in
-    detail, and thinking.
+    detail, and thinking. `approvals`: requests for approvals and their answers.
     """
 
     turn_ids: bool = False
     sync: bool = False
     full_tools: bool = False
+    approvals: bool = False
 
     @property
     def number(self) -> int:
         """A small number of its own for each form."""
-        return self.turn_ids + 2 * self.sync + 4 * self.full_tools
+        return self.turn_ids + 2 * self.sync + 4 * self.full_tools + 8 * self.approvals
 
 
 PLAIN: Final = Form()
@@ -517,6 +579,8 @@ def encode_event(event: SessionEvent, form: Form = PLAIN, *, turn_id: str = "", 
             return _encode_tool(event, form, turn, place)
         case SystemStatus(label):
             return _encode(_SystemStatusMessage(label, turn, place))
+        case ApprovalRequest() | ApprovalResolved():  # others hear of it too, but not as part of a conversation
+            return encode_approval(event, turn_id=turn, cursor=place) if form.sync and form.approvals else None
         case UserMessage(text, created_at, message_id):
             return _encode(_UserMessageMessage(turn, text, created_at, message_id, place)) if form.sync else None
         case Result(text, stream_fallback, files, aborted, reason):
@@ -548,6 +612,15 @@ def _encode_tool(event: ToolActivity, form: Form, turn_id: str, cursor: str) -> 
             event.truncated,
         )
     )
+
+
+def encode_approval(event: ApprovalRequest | ApprovalResolved, *, turn_id: str = "", cursor: str = "") -> bytes:
+    """A request for an approval, or what became of it; with its place for who follows the session."""
+    match event:
+        case ApprovalRequest():
+            return _encode(_ApprovalRequestMessage(**msgspec.structs.asdict(event), cursor=cursor))
+        case ApprovalResolved(request_id, decision, by):
+            return _encode(_ApprovalResolvedMessage(request_id, decision, by, turn_id, cursor))
 
 
 def encode_accepted(accepted: Accepted) -> bytes:
@@ -600,6 +673,12 @@ def _event_in(message: _ServerMessage) -> ServerEvent:
             return ToolActivity(data, tool_id, phase or "start", value, output, is_error, duration_ms, truncated)
         case _SystemStatusMessage(data):
             return SystemStatus(data)
+        case _ApprovalRequestMessage():
+            fields = msgspec.structs.asdict(message)
+            del fields["cursor"]
+            return ApprovalRequest(**fields)
+        case _ApprovalResolvedMessage(request_id, decision, by):
+            return ApprovalResolved(request_id, decision, by)
         case _UserMessageMessage(_, text, created_at, message_id):
             return UserMessage(text, created_at, message_id)
         case _ResultMessage(text, stream_fallback, files, aborted, reason):

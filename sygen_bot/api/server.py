@@ -25,12 +25,14 @@ from sygen_bot.api.in_process import InProcess
 from sygen_bot.api.protocol import (
     CLOSE_TRY_LATER,
     MAX_FIRST_FRAME_BYTES,
+    encode_approval,
     encode_notification,
     encode_notifications_read,
 )
 from sygen_bot.api.refusals import answer_errors, refusal, refusals
 from sygen_bot.api.routes import (
     agents,
+    approvals,
     chats,
     cron,
     files,
@@ -42,6 +44,7 @@ from sygen_bot.api.routes import (
     webhooks,
 )
 from sygen_bot.api.socket import Socket, websocket_factory
+from sygen_bot.events import ApprovalRequest, ApprovalResolved
 from sygen_bot.notifications.center import Read
 from sygen_bot.notifications.shape import notification_fields
 from sygen_bot.storage.notifications import Notification
@@ -57,6 +60,7 @@ _TAGS = [
     {"name": "chat", "description": "Chat sessions: conversations with a title and a history"},
     {"name": "agents", "description": "Who answers, and what they look like"},
     {"name": "notifications", "description": "What happened while nobody looked"},
+    {"name": "approvals", "description": "What agents want to do, and people decide"},
     {"name": "tasks", "description": "Agents that work in the background"},
     {"name": "cron", "description": "What agents do by the clock"},
     {"name": "webhooks", "description": "What agents do when another service calls"},
@@ -105,9 +109,11 @@ class ApiServer:
         self._connections: set[Connection] = set()
         self._strangers: dict[Connection, str] = {}
         self._per_address: Counter[str] = Counter()
-        self._broadcast = Broadcast(lambda: self._connections)
+        self._broadcast: Broadcast[Connection] = Broadcast(lambda: self._connections)
         if context.notifications is not None:
             context.notifications.listen(self._news)
+        if context.approvals is not None:
+            context.approvals.listen(self._approval_news)
         self._is_closing = False
         self._task: asyncio.Task[None] | None = None
         limits = context.limits
@@ -192,9 +198,12 @@ class ApiServer:
 
     def _news(self, news: Notification | Read) -> None:
         if isinstance(news, Read):
-            self._broadcast.send(encode_notifications_read(news.ids), to_syncing_only=True)
+            self._broadcast.send(encode_notifications_read(news.ids), to=lambda each: each.is_syncing)
         else:
             self._broadcast.send(encode_notification(notification_fields(news)))
+
+    def _approval_news(self, news: ApprovalRequest | ApprovalResolved, session_id: str) -> None:
+        self._broadcast.send(encode_approval(news), to=lambda each: each.wants_approvals_of(session_id))
 
     def _known(self, connection: Connection) -> None:
         self._forget_stranger(connection)
@@ -258,6 +267,8 @@ class ApiServer:
                 app.include_router(agents.router(self._context, self._context.agents, self._context.files.uploads))
         if self._context.notifications is not None:
             app.include_router(notifications.router(self._context, self._context.notifications))
+        if self._context.approvals is not None:
+            app.include_router(approvals.router(self._context, self._context.approvals))
         if self._context.automation is not None and self._context.chats is not None:
             automation = self._context.automation
             app.include_router(tasks.router(self._context, automation.tasks, self._context.chats))

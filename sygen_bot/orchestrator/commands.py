@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from sygen_bot.errors import NotFound
+from sygen_bot.orchestrator.approvals import Approvals
 from sygen_bot.providers.registry import ProviderRegistry, Target
 from sygen_bot.session.key import SessionKey
+from sygen_bot.session.text import one_line
 from sygen_bot.storage.history import ChatSession
 
 
@@ -18,7 +21,7 @@ class CommandContext:
 
     `target`: who answers now, None if nobody can. `facts`: (name, value) pairs on the gateway for people.
     `choose`: from now on that target answers here; None goes back to the default. `start_over`: the next message begins a
-    new context. `sessions`: the newest sessions of this chat. `reports`: by command, what others tell of themselves.
+    new context. `sessions`: the newest sessions of this chat. `approvals`: what agents asked, and the rules. `reports`: by command, what others tell of themselves.
     """
 
     key: SessionKey
@@ -28,6 +31,7 @@ class CommandContext:
     choose: Callable[[Target | None], Awaitable[None]]
     start_over: Callable[[], Awaitable[None]]
     sessions: Callable[[], Awaitable[Sequence[ChatSession]]]
+    approvals: Approvals
     reports: Mapping[str, Callable[[], Awaitable[str]]]
 
 
@@ -64,7 +68,32 @@ async def _sessions(context: CommandContext, _argument: str) -> str:
     return "\n".join(lines) or "There are no sessions in this chat."
 
 
+async def _approvals(context: CommandContext, argument: str) -> str:
+    verb, _, rule_id = argument.partition(" ")
+    if verb == "revoke" and rule_id.strip():
+        try:
+            rule = await context.approvals.revoke(rule_id.strip())
+        except NotFound:
+            return f"There is no rule `{rule_id.strip()}`. `/approvals` lists them."
+        return f"Revoked: **{rule.tool}** asks again before `{_short(rule.pattern)}`."
+    lines = [f"Waiting: **{each.tool}** `{_short(each.summary)}`" for each in context.approvals.pending()]
+    rules = context.approvals.rules()
+    if rules:
+        lines += ["Allowed without asking:", ""]
+        lines += [f"- `{rule.id}` {rule.agent}, **{rule.tool}**: `{_short(rule.pattern)}`" for rule in rules]
+        lines += ["", "`/approvals revoke ID` takes one back."]
+    else:
+        lines.append("There are no rules: nothing is allowed always.")
+    return "\n".join(lines)
+
+
+def _short(text: str) -> str:
+    line = one_line(text).replace("`", "'")
+    return line if len(line) <= 120 else line[:119] + "…"
+
+
 async def _model(context: CommandContext, argument: str) -> str:
+    await context.registry.refresh()
     if not argument:
         return _list_models(context)
     if argument == "default":
@@ -116,6 +145,9 @@ COMMANDS: Final[dict[str, Command]] = {
     "/status": Command("/status", "shows what is going on", _status),
     "/model": Command("/model [NAME]", "shows who can answer, or chooses who does", _model),
     "/sessions": Command("/sessions", "lists the newest conversations of this chat", _sessions),
+    "/approvals": Command(
+        "/approvals [revoke ID]", "shows what agents may do without asking, or takes it back", _approvals
+    ),
     "/notifications": Command("/notifications", "shows the newest notifications", _report("/notifications")),
     "/tasks": Command("/tasks", "lists the newest background tasks", _report("/tasks")),
     "/cron": Command("/cron", "lists the jobs that run by the clock", _report("/cron")),

@@ -17,17 +17,19 @@ from weakref import WeakValueDictionary
 import structlog
 
 from sygen_bot import __version__
-from sygen_bot.errors import NotFound, ProviderUnavailable, RequestError, StorageError, TurnError
+from sygen_bot.errors import AgentDied, NotFound, ProviderUnavailable, RequestError, StorageError, TurnError
 from sygen_bot.events import Failed, Result, SystemStatus, TextDelta, TurnEnd
-from sygen_bot.orchestrator.approvals import approver
+from sygen_bot.files.prompt import INCOMING, incoming_files
+from sygen_bot.orchestrator.approvals import Approvals
 from sygen_bot.orchestrator.commands import Command, CommandContext, counted, find_command
 from sygen_bot.orchestrator.fairness import FairShare
 from sygen_bot.orchestrator.freshness import Freshness
+from sygen_bot.orchestrator.policy import verdict
 from sygen_bot.orchestrator.pump import Pump
 from sygen_bot.orchestrator.recorder import TurnRecorder
 from sygen_bot.orchestrator.session import REAP_LIMIT_S, LiveSession, TurnStore
 from sygen_bot.orchestrator.turn import TurnJob
-from sygen_bot.providers.base import Policy, TaskStarter, Turn
+from sygen_bot.providers.base import Approver, Attachment, Decision, Policy, Provider, TaskStarter, ToolRequest, Turn
 from sygen_bot.providers.registry import ProviderRegistry, Target
 from sygen_bot.session.key import SessionKey
 from sygen_bot.session.log import LoggedEvent, Subscriber
@@ -54,11 +56,15 @@ class SessionStore(TurnStore, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentProfile:
-    """How the gateway's agent works: where, under which policy, with which words of its own. `private`: what it does not read."""
+    """How the gateway's agent works: where, under which policy, with which words of its own.
+
+    `private`: what it does not read unasked. `uploads`: where files lie that come with messages.
+    """
 
     name: str
     workspace: Path
     policy: Policy
+    uploads: Path
     private: Sequence[Path] = ()
     system_prompt: str | None = None
     default: Target | None = None
@@ -75,7 +81,8 @@ class ShuttingDown(RequestError):
 class Orchestrator:
     """Runs the turns of all sessions. Must be created and used on one event loop.
 
-    `queue_limit`: unfinished turns a session may have. `turn_timeouts_s`: seconds by provider id; none there, no limit.
+    `queue_limit`: unfinished turns a session may have. `max_parallel_turns`: agents that may work at once, in all sessions together;
+    others wait for their place. `approvals`: who is asked what the policy leaves to people. `turn_timeouts_s`: seconds by provider id; none there, no limit.
     `list_sessions`: the newest sessions of a chat. `reports`: what commands such as `/tasks` answer.
     `start_task`: for agents that want one in the background.
     """
@@ -86,7 +93,9 @@ class Orchestrator:
         registry: ProviderRegistry,
         store: SessionStore,
         agent: AgentProfile,
+        approvals: Approvals,
         queue_limit: int,
+        max_parallel_turns: int,
         max_answer_bytes: int,
         turn_timeouts_s: Mapping[str, float],
         list_sessions: Callable[[int], Awaitable[Sequence[ChatSession]]],
@@ -105,7 +114,10 @@ class Orchestrator:
         self._clock = clock
         self._share = FairShare()
         self._pump = Pump(share=self._share, max_answer_bytes=max_answer_bytes)
-        self._approve = approver(agent.policy, private=agent.private, workspace=agent.workspace)
+        self._approvals = approvals
+        self._max_parallel_turns = max_parallel_turns
+        self._places = asyncio.Semaphore(max_parallel_turns)
+        self._at_work = 0
         self._sessions: dict[SessionKey, LiveSession] = {}
         # Those too that only others hold still: there are never two of one key.
         self._held: WeakValueDictionary[SessionKey, LiveSession] = WeakValueDictionary()
@@ -277,6 +289,9 @@ class Orchestrator:
             result = await (self._run_command(session, job, *command) if command else self._run_agent(session, job))
             if result is not None:
                 await session.end(job, result)
+        except AgentDied as error:
+            _log.warning("agent_died", session=str(session.key), turn_id=job.turn_id, error=str(error))
+            session.stop(job, "interrupted")
         except TurnError as error:
             _log.warning("turn_failed", session=str(session.key), turn_id=job.turn_id, error=str(error))
             await session.end(job, Failed(error.code, speakable(str(error))))
@@ -298,6 +313,7 @@ class Orchestrator:
             choose=lambda target: self.choose(session, target),
             start_over=lambda: self._start_over(session),
             sessions=lambda: self._list_sessions(session.key.chat_id),
+            approvals=self._approvals,
             reports=self._reports,
         )
         answer = await command.run(context, argument)
@@ -310,8 +326,22 @@ class Orchestrator:
         if target is None:
             raise ProviderUnavailable("No provider can run now. `/model` tells what each of them lacks.")
         provider = self.registry.get(target.provider)
-        job.provider, job.model, job.began = target.provider, target.model, time.monotonic()
+        job.provider, job.model = target.provider, target.model
+        if self._places.locked() and not job.has_ended:
+            session.log.append(job.turn_id, SystemStatus("waiting for another agent to finish"))
+        async with self._places:
+            self._at_work += 1
+            try:
+                return await self._work(session, job, provider, target, text)
+            finally:
+                self._at_work -= 1
+
+    async def _work(
+        self, session: LiveSession, job: TurnJob, provider: Provider, target: Target, text: str
+    ) -> Result | None:
+        job.began = time.monotonic()
         await self._freshen(session, job)
+        attachments = await self._attachments(text)
         turn = Turn(
             session=session.key,
             turn_id=job.turn_id,
@@ -320,8 +350,9 @@ class Orchestrator:
             resume_token=session.contexts.get(target.provider),
             workspace=self._agent.workspace,
             system_prompt=self._agent.system_prompt,
-            approve=self._approve,
+            approve=self._approver(session, job),
             start_task=self._start_task,
+            attachments=attachments,
         )
 
         saving: list[asyncio.Task[None]] = []
@@ -346,6 +377,27 @@ class Orchestrator:
                 await asyncio.wait(saving)
             if timer is not None:
                 timer.cancel()
+
+    async def _attachments(self, text: str) -> tuple[Attachment, ...]:
+        if INCOMING not in text:
+            return ()
+        files = await asyncio.to_thread(
+            incoming_files, text, uploads=self._agent.uploads, workspace=self._agent.workspace
+        )
+        return tuple(Attachment(path=path, mime=mime, name=path.name) for path, mime in files)
+
+    def _approver(self, session: LiveSession, job: TurnJob) -> Approver:
+        agent = self._agent
+
+        async def decide(use: ToolRequest) -> Decision:
+            decision = verdict(use, agent.policy, private=agent.private, workspace=agent.workspace)
+            if decision == "ask":
+                return await self._approvals.ask(use, session, job)
+            if decision == "deny":
+                _log.info("tool_denied", tool=use.tool, policy=agent.policy)
+            return decision
+
+        return decide
 
     async def _save_context(self, session: LiveSession, provider: str, resume_token: str) -> None:
         """An answer is not lost for a context that could not be saved: the next turn saves it again."""
@@ -394,11 +446,18 @@ class Orchestrator:
             store=self._store,
             run=self._run,
             check_open=self._check_open,
+            on_ending=self._approvals.cancel_turn,
             share=self._share,
             limit=self._queue_limit,
             clock=self._clock,
         )
         return session
+
+    def _processes(self) -> str:
+        counts = {name: provider.processes for name, provider in self.registry.all().items() if provider.processes}
+        each = ", ".join(f"{name} {count}" for name, count in counts.items())
+        number = counted(sum(counts.values()), "process").replace("processs", "processes")
+        return f"{number} ({each})" if each else number
 
     def _check_open(self) -> None:
         if not self._is_open:
@@ -417,6 +476,7 @@ class Orchestrator:
         return [
             ("waiting here", counted(waiting, "message")),
             ("gateway", f"{counted(self.turns_running, 'turn')} running, {self.turns_queued} waiting"),
+            ("agents", f"{self._at_work} of at most {self._max_parallel_turns} at work, {self._processes()}"),
             ("tools", self._agent.policy),
             ("version", __version__),
         ]

@@ -36,6 +36,7 @@ from sygen_bot.files.storage import UploadFolder
 from sygen_bot.identity import load_identity
 from sygen_bot.instance import bind
 from sygen_bot.notifications.center import NotificationCenter
+from sygen_bot.orchestrator.approvals import Approvals
 from sygen_bot.orchestrator.chats import ChatSessions
 from sygen_bot.orchestrator.core import AgentProfile, Orchestrator
 from sygen_bot.orchestrator.freshness import Freshness
@@ -45,6 +46,7 @@ from sygen_bot.providers.base import Provider
 from sygen_bot.providers.guard import sweep
 from sygen_bot.providers.registry import ProviderRegistry, Target
 from sygen_bot.session.key import SessionKey
+from sygen_bot.storage.approvals import KEPT_DAYS, ApprovalStore
 from sygen_bot.storage.engine import Storage, open_storage
 from sygen_bot.storage.history import ChatHistory, ChatSession
 from sygen_bot.storage.hooks import HookStore
@@ -145,6 +147,9 @@ async def running_gateway(
         center = NotificationCenter(NotificationStore(storage))
         await center.start()
         runs, jobs = RunStore(storage), JobStore(storage)
+        approvals = Approvals(ApprovalStore(storage), timeout_s=settings.approvals.timeout_s)
+        await approvals.start()
+        stack.push_async_callback(approvals.close)
 
         async def start_task(prompt: str, title: str | None) -> str:
             return (await automation.tasks.create(prompt, title=title)).id
@@ -156,7 +161,9 @@ async def running_gateway(
             registry=registry,
             store=store,
             agent=_agent(settings, paths),
+            approvals=approvals,
             queue_limit=settings.api.queue_limit,
+            max_parallel_turns=settings.session.max_parallel_turns,
             max_answer_bytes=settings.session.max_answer_bytes,
             turn_timeouts_s={
                 name: provider.turn_timeout_s
@@ -176,6 +183,7 @@ async def running_gateway(
             history=history,
             transcriber=transcriber,
             notifications=center,
+            approvals=approvals,
             automation=automation,
             identity=identity,
             token=gate,
@@ -196,7 +204,7 @@ async def running_gateway(
         if automation.cron is not None:
             ticking = asyncio.create_task(automation.cron.run(), name="cron")
             stack.callback(ticking.cancel)
-        cleaning = asyncio.create_task(_keep_clean(settings, uploads, center, automation.webhooks))
+        cleaning = asyncio.create_task(_keep_clean(settings, uploads, center, approvals, automation.webhooks))
         stack.callback(cleaning.cancel)
         yield gateway
 
@@ -209,6 +217,7 @@ async def start_api_server(
     history: ChatHistory,
     transcriber: Transcriber,
     notifications: NotificationCenter,
+    approvals: Approvals,
     automation: Automation,
     identity: bytes,
     token: TokenGate,
@@ -235,6 +244,11 @@ async def start_api_server(
             "sessions": orchestrator.sessions_active,
             "turns_running": orchestrator.turns_running,
             "turns_queued": orchestrator.turns_queued,
+            "max_parallel_turns": settings.session.max_parallel_turns,
+            "processes": {
+                name: provider.processes for name, provider in orchestrator.registry.all().items() if provider.processes
+            },
+            "approvals_pending": len(approvals.pending()),
             "provider": provider,
             "model": settings.agent.model or settings.model or next(iter(models), None),
         }
@@ -257,9 +271,10 @@ async def start_api_server(
             files=_files(settings, paths, pictures),
             transcriber=transcriber,
             notifications=notifications,
+            approvals=approvals,
             automation=automation,
             agents=_agents(settings, paths, orchestrator.registry, pictures),
-            providers=orchestrator.registry.cards,
+            providers=orchestrator.registry,
             active=active,
             status=status,
             limits=ApiLimits(
@@ -379,6 +394,7 @@ def _agent(settings: Settings, paths: Paths) -> AgentProfile:
         name=settings.agent_name,
         workspace=workspace,
         policy=agent.approval_policy,
+        uploads=paths.uploads,
         private=paths.private,
         system_prompt=agent.system_prompt,
         default=None if provider is None else Target(provider, model),
@@ -398,7 +414,11 @@ async def _keep_fresh(registry: ProviderRegistry) -> None:
 
 
 async def _keep_clean(
-    settings: Settings, uploads: UploadFolder, notifications: NotificationCenter, webhooks: Webhooks | None
+    settings: Settings,
+    uploads: UploadFolder,
+    notifications: NotificationCenter,
+    approvals: Approvals,
+    webhooks: Webhooks | None,
 ) -> None:
     """Remove what is older than it may be."""
     upload_days, notification_days = settings.cleanup.api_files_days, settings.notifications.keep_days
@@ -409,6 +429,7 @@ async def _keep_clean(
                 _log.info("removed old uploads", files=removed, older_than_days=upload_days)
             if notification_days:
                 await notifications.remove_old(before=now - notification_days * 86_400)
+            await approvals.remove_old(before=now - KEPT_DAYS * 86_400)
             if webhooks is not None:
                 await webhooks.forget(before=now - _DELIVERY_DAYS * 86_400)
         except (OSError, StorageError) as error:

@@ -23,12 +23,11 @@ from sygen_bot.orchestrator.recorder import TurnRecorder
 from sygen_bot.orchestrator.session import LiveSession
 from sygen_bot.orchestrator.turn import TurnJob
 from sygen_bot.providers.base import Provider, Turn
+from sygen_bot.session.json_value import cut, kept_json
 from sygen_bot.session.text import speakable
 
 MAX_TOOL_BYTES: Final = 16 * 1024
-"""What is kept and told of a tool's output; longer ones are cut."""
-MAX_TOOL_NESTING: Final = 32
-"""A tool's input that nests deeper is kept as text: inside an event everybody has to be able to read it."""
+"""What is kept and told of a tool's input and output; longer ones are cut."""
 
 
 class Pump:
@@ -127,8 +126,8 @@ def _cleaned(event: ThinkingDelta | SystemStatus | ToolActivity) -> ThinkingDelt
         case SystemStatus(str() as label):
             return SystemStatus(speakable(label))
         case ToolActivity():
-            output, is_output_cut = _cut(speakable(event.output or ""))
-            value, is_input_cut = _kept_input(event.input)
+            output, is_output_cut = cut(speakable(event.output or ""), MAX_TOOL_BYTES)
+            value, is_input_cut = kept_json(event.input, MAX_TOOL_BYTES)
             return msgspec.structs.replace(
                 event,
                 name=speakable(event.name),
@@ -139,52 +138,3 @@ def _cleaned(event: ThinkingDelta | SystemStatus | ToolActivity) -> ThinkingDelt
             )
         case _:
             return event
-
-
-def _cut(text: str) -> tuple[str, bool]:
-    raw = text.encode()
-    return (raw[:MAX_TOOL_BYTES].decode("utf-8", "ignore"), True) if len(raw) > MAX_TOOL_BYTES else (text, False)
-
-
-def _kept_input(value: object) -> tuple[object, bool]:
-    """A tool's input as it is kept, and whether it was cut: then, and where JSON has no form for it, it is text."""
-    try:
-        text = msgspec.json.encode(value, enc_hook=str).decode()
-        kept = msgspec.json.decode(text)
-    except (UnicodeError, TypeError, ValueError, RecursionError):
-        return _cut(speakable(_shown(value)))
-    if len(text.encode()) > MAX_TOOL_BYTES or _is_deep(kept):
-        return _cut(speakable(text))
-    return (_without_nul(kept) if "\\u0000" in text else kept), False
-
-
-def _shown(value: object) -> str:
-    try:
-        return repr(value)
-    except (RecursionError, ValueError):
-        return "(too deep to show)"
-
-
-def _is_deep(value: object) -> bool:
-    """Whether lists and objects nest over `MAX_TOOL_NESTING` levels."""
-    level = [value]
-    for _ in range(MAX_TOOL_NESTING):
-        level = [
-            child
-            for item in level
-            if isinstance(item, dict | list)
-            for child in (item.values() if isinstance(item, dict) else item)
-        ]
-    return any(isinstance(item, dict | list) for item in level)
-
-
-def _without_nul(value: object) -> object:
-    match value:
-        case str():
-            return speakable(value)
-        case list():
-            return [_without_nul(item) for item in value]
-        case dict():
-            return {speakable(name): _without_nul(item) for name, item in value.items()}
-        case _:
-            return value

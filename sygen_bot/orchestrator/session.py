@@ -64,7 +64,7 @@ class LiveSession:
     """A session in memory. `run` runs one turn and calls `end` for it; `limit` bounds the unfinished turns.
 
     `check_open` raises a RequestError when no message is taken any more. `share` lets talkative turns step back
-    while something is being stored.
+    while something is being stored. `on_ending` hears that a turn is about to end, before anybody is told.
     """
 
     def __init__(
@@ -74,6 +74,7 @@ class LiveSession:
         store: TurnStore,
         run: Callable[[LiveSession, TurnJob], Coroutine[object, None, None]],
         check_open: Callable[[], None],
+        on_ending: Callable[[TurnJob], None],
         share: FairShare,
         limit: int,
         clock: Callable[[], float],
@@ -90,6 +91,7 @@ class LiveSession:
         self._store = store
         self._run = run
         self._check_open = check_open
+        self._on_ending = on_ending
         self._share = share
         self._limit = limit
         self._clock = clock
@@ -302,6 +304,7 @@ class LiveSession:
 
     def _decide(self, job: TurnJob, event: TurnEnd) -> None:
         """From here on the agent's words are dropped, and nothing else begins until everybody was told."""
+        self._on_ending(job)
         job.ending = event
         self._untold_ends.add(job.turn_id)
 

@@ -15,16 +15,29 @@ from sygen_bot.events import ProviderEvent
 from sygen_bot.session.key import SessionKey
 
 Decision = Literal["allow", "deny"]
-Policy = Literal["deny", "allow_read_only", "allow_all"]
+Policy = Literal["ask", "deny", "allow_read_only", "allow_all"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolRequest:
-    """An agent wants to use a tool. `read_only`: the provider knows that this use changes nothing and sends nothing out."""
+    """An agent wants to use a tool. `read_only`: the provider knows that this use changes nothing and sends nothing out.
+
+    `summary`: what would be done, in one line for people; empty where `input` says it as well.
+    """
 
     tool: str
     input: object
     read_only: bool
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file that came with a message. The agent may have it; it may be gone by now."""
+
+    path: Path
+    mime: str
+    name: str
 
 
 Approver = Callable[[ToolRequest], Awaitable[Decision]]
@@ -38,8 +51,8 @@ class Turn:
 
     `model`: None means the provider's default. `resume_token`: what the provider last gave in `ContextSaved` for this
     session, None for a new context. `workspace`: an existing directory, the agent's working directory.
-    `approve`: asked before every use of a tool; what it denies must not run. `start_task`: what a provider that can offers to
-    the agent as a tool.
+    `approve`: asked before every use of a tool, may wait for a person; what it denies must not run. `start_task`: what a
+    provider that can offers to the agent as a tool. `attachments`: files of the message, which its text names too.
     """
 
     session: SessionKey
@@ -51,6 +64,7 @@ class Turn:
     system_prompt: str | None
     approve: Approver
     start_task: TaskStarter | None = None
+    attachments: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +94,7 @@ class Provider(Protocol):
 
     `run` is an async generator. It yields `TextDelta`s as the agent speaks and `Finished` last; it yields `ContextSaved`
     as soon as there is something to come back to, so that an aborted turn is remembered too. It raises
-    `ProviderUnavailable` or `ProviderFailed`; anything else it raises is a bug and is reported as an internal error.
+    `ProviderUnavailable`, `ProviderFailed`, or `AgentDied` for an agent that ended in the middle of its answer; anything else it raises is a bug and is reported as an internal error.
 
     Cancellation: when the task that iterates is cancelled, or the generator is closed, the agent's work and every process
     that it started end within 5 s, and only then the generator returns. The next turn of the session may follow at once.
@@ -89,6 +103,11 @@ class Provider(Protocol):
 
     @property
     def info(self) -> ProviderInfo: ...
+
+    @property
+    def processes(self) -> int:
+        """Agent processes that are alive now, at work or kept warm."""
+        ...
 
     async def check(self) -> Availability:
         """Whether a turn could run now. Quick (at most 5 s), starts no agent, never raises."""

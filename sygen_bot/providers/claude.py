@@ -3,7 +3,6 @@
 The SDK is an extra and takes most of a second to load, so nothing of it is imported before the first turn.
 
     claude_login      which program, environment and login; files only
-    claude_pool       the running processes, one a session
     claude_process    one process: start, turn, interrupt, end
     claude_events     what it says, as provider events
     claude_tools      what it may do
@@ -13,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -21,11 +19,12 @@ from typing import TYPE_CHECKING, Final
 from sygen_bot.errors import ProviderUnavailable
 from sygen_bot.events import ProviderEvent
 from sygen_bot.providers.base import Availability, ProviderInfo, Turn
-from sygen_bot.providers.claude_login import SDK_MISSING, claude_environment, find_trouble
+from sygen_bot.providers.claude_login import PROGRAM_MISSING, SDK_MISSING, claude_environment, find_cli, find_trouble
+from sygen_bot.providers.pool import AgentProcess, ProcessPool
 from sygen_bot.session.key import SessionKey
 
 if TYPE_CHECKING:
-    from sygen_bot.providers.claude_pool import ClaudePool
+    from sygen_bot.providers.claude_process import ClaudeProcess
 
 DEFAULT_MODELS: Final = ("sonnet", "opus", "haiku")
 """Names that Claude Code resolves to the newest model of a family."""
@@ -49,17 +48,21 @@ class ClaudeProvider:
         env: Mapping[str, str] = _NOTHING,
         models: tuple[str, ...] = (),
         idle_ttl_s: float = 600.0,
+        max_warm: int = 8,
     ) -> None:
         self._run_dir = run_dir
         self._command = command
         self._environment = claude_environment(env)
         self._models = models or DEFAULT_MODELS
-        self._idle_ttl_s = idle_ttl_s
-        self._pool: ClaudePool | None = None
+        self._pool = ProcessPool(name=self.info.name, make=self._make, idle_ttl_s=idle_ttl_s, max_warm=max_warm)
 
     @property
     def info(self) -> ProviderInfo:
         return ProviderInfo(id="claude", name="Claude Code", color="#F97316")
+
+    @property
+    def processes(self) -> int:
+        return self._pool.processes
 
     async def check(self) -> Availability:
         trouble = await asyncio.to_thread(find_trouble, self._command, self._environment)
@@ -67,38 +70,33 @@ class ClaudeProvider:
             return Availability(available=False, reason=trouble.reason, remedy=trouble.remedy)
         return Availability(available=True, models=self._models)
 
-    async def run(self, turn: Turn) -> AsyncGenerator[ProviderEvent, None]:
-        pool = await self._loaded_pool()
-        async with aclosing(pool.run(turn)) as events:
-            async for event in events:
-                yield event
+    def run(self, turn: Turn) -> AsyncGenerator[ProviderEvent, None]:
+        return self._pool.run(turn)
 
     async def forget(self, session: SessionKey) -> None:
-        if self._pool is not None:
-            await self._pool.forget(session)
+        await self._pool.forget(session)
 
     async def close(self) -> None:
-        if self._pool is not None:
-            await self._pool.close()
+        await self._pool.close()
 
-    async def _loaded_pool(self) -> ClaudePool:
-        if self._pool is None:
-            try:
-                pool_class = await asyncio.to_thread(_load_pool_class)
-            except ModuleNotFoundError as error:
-                raise ProviderUnavailable(f"{SDK_MISSING.reason} {SDK_MISSING.remedy}") from error
-            if self._pool is None:  # another session may have been first
-                self._pool = pool_class(
-                    run_dir=self._run_dir,
-                    command=self._command,
-                    environment=self._environment,
-                    default_model=self._models[0],
-                    idle_ttl_s=self._idle_ttl_s,
-                )
-        return self._pool
+    async def _make(self, turn: Turn) -> AgentProcess:
+        try:
+            process_class = await asyncio.to_thread(_load_process_class)
+        except ModuleNotFoundError as error:
+            raise ProviderUnavailable(f"{SDK_MISSING.reason} {SDK_MISSING.remedy}") from error
+        cli = await asyncio.to_thread(find_cli, self._command, self._environment.get("PATH"))
+        if cli is None:
+            raise ProviderUnavailable(PROGRAM_MISSING)
+        return process_class(
+            run_dir=self._run_dir,
+            cli=cli,
+            environment=self._environment,
+            turn=turn,
+            default_model=self._models[0],
+        )
 
 
-def _load_pool_class() -> type[ClaudePool]:
-    from sygen_bot.providers.claude_pool import ClaudePool
+def _load_process_class() -> type[ClaudeProcess]:
+    from sygen_bot.providers.claude_process import ClaudeProcess
 
-    return ClaudePool
+    return ClaudeProcess

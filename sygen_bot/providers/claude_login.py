@@ -49,6 +49,7 @@ class Trouble:
     remedy: str
 
 
+PROGRAM_MISSING: Final = "The program of Claude Code is missing. Install it again, or check its command."
 SDK_MISSING: Final = Trouble(
     "The Claude Agent SDK is not installed.", "Run `make install` in the checkout, or install the extra `claude`."
 )

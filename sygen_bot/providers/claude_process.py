@@ -27,15 +27,15 @@ from claude_agent_sdk.types import SystemPromptPreset
 from sygen_bot.errors import ProviderUnavailable
 from sygen_bot.events import ContextSaved, ProviderEvent
 from sygen_bot.providers.base import Turn
-from sygen_bot.providers.claude_context import Context
+from sygen_bot.providers.claude_context import Context, decode_context
 from sygen_bot.providers.claude_events import TurnEvents, error_of
-from sygen_bot.providers.claude_login import is_trusted
+from sygen_bot.providers.claude_login import PROGRAM_MISSING, is_trusted
 from sygen_bot.providers.claude_tasks import SERVER, TaskTool
 from sygen_bot.providers.claude_tools import SETTINGS, Gate
 from sygen_bot.providers.guard import STREAM_LIMIT, Guard
+from sygen_bot.providers.pool import ConversationMissing, ProcessEnded
 
 START_TIMEOUT_S: Final = 30.0
-PROGRAM_MISSING: Final = "The program of Claude Code is missing. Install it again, or check its command."
 INTERRUPT_TIMEOUT_S: Final = 1.0
 """How long the CLI has, when it is interrupted, until it says that it has stopped. It needs 0.03 s."""
 _AFTERMATH_S: Final = 0.3
@@ -48,14 +48,6 @@ _log = structlog.get_logger(__name__)
 logging.getLogger("claude_agent_sdk").setLevel(logging.CRITICAL)
 
 
-class ProcessEnded(Exception):
-    """The CLI ended while something was expected of it."""
-
-
-class ConversationMissing(Exception):
-    """There is no conversation under the session id that should be resumed."""
-
-
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What a process keeps for its life: a turn with another setting needs another one.
@@ -66,11 +58,20 @@ class Setting:
     model: str
     workspace: Path
     system_prompt: str | None
-    starts_tasks: bool = False
+    starts_tasks: bool
+
+
+def setting_of(turn: Turn, *, default_model: str) -> Setting:
+    return Setting(
+        model=turn.model or default_model,
+        workspace=turn.workspace,
+        system_prompt=turn.system_prompt,
+        starts_tasks=turn.start_task is not None,
+    )
 
 
 class ClaudeProcess:
-    """One CLI with one conversation. Turns follow each other; `start` before the first one, `end` after the last."""
+    """One CLI with one conversation, see `sygen_bot.providers.pool.AgentProcess`."""
 
     def __init__(
         self,
@@ -78,12 +79,13 @@ class ClaudeProcess:
         run_dir: Path,
         cli: Path,
         environment: Mapping[str, str],
-        setting: Setting,
-        resume: Context | None,
+        turn: Turn,
+        default_model: str,
     ) -> None:
-        """Raises OSError if `run_dir` cannot be used."""
-        self.setting = setting
-        self.context = resume
+        """For `turn` and those that fit after it. Raises OSError if `run_dir` cannot be used."""
+        self._default_model = default_model
+        self._setting = setting = setting_of(turn, default_model=default_model)
+        self._context = resume = decode_context(turn.resume_token)
         self._is_trusted = is_trusted(setting.workspace, environment)
         self._guard = Guard(run_dir)
         self._launcher = self._guard.launcher([str(cli)], env=environment)
@@ -105,8 +107,13 @@ class ClaudeProcess:
     def is_alive(self) -> bool:
         return self._reader is not None and not self._reader.done() and not self._is_broken
 
+    def fits(self, turn: Turn) -> bool:
+        wanted = decode_context(turn.resume_token)
+        wanted_id = None if wanted is None else wanted.session_id
+        known_id = None if self._context is None else self._context.session_id
+        return self._setting == setting_of(turn, default_model=self._default_model) and known_id == wanted_id
+
     async def start(self) -> None:
-        """Raises ConversationMissing, ProcessEnded, ProviderUnavailable. If it raises or is cancelled, `end` has to follow."""
         self._connecting = asyncio.create_task(self._client.connect())
         await asyncio.wait({self._connecting}, timeout=START_TIMEOUT_S)
         if not self._connecting.done():
@@ -117,10 +124,7 @@ class ClaudeProcess:
         self._reader = asyncio.create_task(self._read())
 
     async def turn(self, turn: Turn) -> AsyncGenerator[ProviderEvent, None]:
-        """One turn, to its `Finished`. Raises ConversationMissing, ProcessEnded, ProviderUnavailable, ProviderFailed.
-
-        If it is left before the CLI has ended the turn, `interrupt` or `end` has to follow.
-        """
+        """One turn, to its `Finished`."""
         self._known_pids = await asyncio.to_thread(self._tree)
         self._events = TurnEvents()
         self._inbox = asyncio.Queue()
@@ -147,7 +151,6 @@ class ClaudeProcess:
             yield event
 
     async def interrupt(self) -> bool:
-        """Stop the turn. True if the CLI waits for the next one and nothing of this one is left; else it has to be ended."""
         if not self.is_alive or not self._in_turn:
             return self.is_alive
         try:
@@ -165,7 +168,6 @@ class ClaudeProcess:
         return await self._nothing_left()
 
     async def end(self, *, grace_s: float) -> None:
-        """End the CLI and everything it started: it has `grace_s` to go by itself, then the guard ends the tree. Call once."""
         self._is_broken = True
         self._gate.shut()
         self._task_tool.shut()
@@ -190,12 +192,12 @@ class ClaudeProcess:
     def _options(self, resume: Context | None) -> ClaudeAgentOptions:
         # Without `snapshot=False` a conversation keeps the prompt it began with, whatever the configuration says now.
         prompt = SystemPromptPreset(type="preset", preset="claude_code", snapshot=False)
-        if self.setting.system_prompt:
-            prompt["append"] = self.setting.system_prompt
+        if self._setting.system_prompt:
+            prompt["append"] = self._setting.system_prompt
         options = ClaudeAgentOptions(
             cli_path=self._launcher,
-            cwd=self.setting.workspace,
-            model=self.setting.model,
+            cwd=self._setting.workspace,
+            model=self._setting.model,
             resume=resume.session_id if resume else None,
             system_prompt=prompt,
             setting_sources=["user", "project", "local"] if self._is_trusted else ["user"],
@@ -204,7 +206,7 @@ class ClaudeProcess:
             max_buffer_size=STREAM_LIMIT,
             stderr=lambda line: _log.debug("claude_stderr", line=line),
         )
-        if self.setting.starts_tasks:
+        if self._setting.starts_tasks:
             options.mcp_servers = {SERVER: self._task_tool.server()}
         self._gate.guard(options)
         return options
@@ -239,14 +241,14 @@ class ClaudeProcess:
 
     @property
     def _cost(self) -> float:
-        return self.context.cost_usd if self.context else 0.0
+        return self._context.cost_usd if self._context else 0.0
 
     def _remember(self, session_id: object, cost_usd: float | None) -> None:
         if isinstance(session_id, str):
-            self.context = Context(session_id, self._cost if cost_usd is None else cost_usd)
+            self._context = Context(session_id, self._cost if cost_usd is None else cost_usd)
 
     def _saved(self) -> ContextSaved:
-        return ContextSaved(self.context.encode() if self.context else "")
+        return ContextSaved(self._context.encode() if self._context else "")
 
     def _settle(self, result: ResultMessage) -> None:
         """The turn is over for the CLI: remember where the conversation stands."""

@@ -17,10 +17,11 @@ from typing import Final
 
 import structlog
 
-from sygen_bot.errors import ProviderFailed, ProviderUnavailable
+from sygen_bot.errors import AgentDied, ProviderFailed, ProviderUnavailable
 from sygen_bot.events import ContextSaved, Finished, ProviderEvent, SystemStatus, TextDelta, Usage
 from sygen_bot.providers import local_worker
 from sygen_bot.providers.base import Availability, ProviderInfo, Turn
+from sygen_bot.providers.conversation import CutOff
 from sygen_bot.providers.environment import agent_environment
 from sygen_bot.providers.local_conversation import Conversation
 from sygen_bot.providers.local_process import LocalProcess, ProcessDied, PromptTooLong
@@ -29,7 +30,6 @@ from sygen_bot.providers.weights import weights_installed
 from sygen_bot.session.key import SessionKey
 
 MODEL: Final = "smollm2-135m"
-_KEPT_CUT_OFF: Final = 256
 _LONG_READ_TOKENS: Final = 150  # about a second, on one core
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -56,14 +56,17 @@ class LocalProvider:
         self._places = asyncio.Semaphore(PARALLEL)
         self._worker: LocalProcess | None = None
         self._ending: set[asyncio.Task[None]] = set()
-        self._cut_off: dict[SessionKey, tuple[str, str]] = {}
-        """By session, after an answer that was broken off: the token that was saved, and the one it should have been."""
+        self._cut_off = CutOff()
         self._turns = 0
         self._idle: asyncio.TimerHandle | None = None
 
     @property
     def info(self) -> ProviderInfo:
         return ProviderInfo(id="local", name="SmolLM2 (offline demo)", color="#F59E0B")
+
+    @property
+    def processes(self) -> int:
+        return (self._worker is not None) + len(self._ending)
 
     async def check(self) -> Availability:
         if find_spec("xllamacpp") is None:
@@ -82,7 +85,7 @@ class LocalProvider:
 
     async def run(self, turn: Turn) -> AsyncGenerator[ProviderEvent, None]:
         await self._require(turn.model)
-        conversation = Conversation(turn, resume_token=self._resumed(turn))
+        conversation = Conversation(turn, resume_token=self._cut_off.resumed(turn))
         saved, is_labelled = "", False
         with self._in_use():
             try:
@@ -98,10 +101,11 @@ class LocalProvider:
                                 is_labelled = False
                         yield event
             finally:
-                self._keep(turn.session, saved, conversation)
+                if conversation.answer:
+                    self._cut_off.keep(turn.session, saved=saved, meant=conversation.saved().resume_token)
 
     async def forget(self, session: SessionKey) -> None:
-        self._cut_off.pop(session, None)
+        self._cut_off.forget(session)
 
     async def close(self) -> None:
         if self._idle is not None:
@@ -138,7 +142,7 @@ class LocalProvider:
                 except ProcessDied as error:
                     _log.warning("local_model_died", reason=error.reason, stderr=error.stderr)
                     if conversation.answer:
-                        raise ProviderFailed("The local model broke off. Ask it again.") from None
+                        raise AgentDied("The local model broke off. Ask it again.") from None
                     if is_second_try:
                         raise ProviderUnavailable(_DOES_NOT_RUN) from None
                     is_second_try = True
@@ -161,17 +165,6 @@ class LocalProvider:
             yield TextDelta(" …")
         yield conversation.saved()
         yield Finished(usage=Usage(*line.usage, cost_usd=0.0), model=MODEL)
-
-    def _keep(self, session: SessionKey, saved: str, conversation: Conversation) -> None:
-        """Remember an answer that was broken off. Otherwise the model would begin it again in the next turn."""
-        if conversation.answer and (token := conversation.saved().resume_token) != saved:
-            self._cut_off[session] = (saved, token)
-            if len(self._cut_off) > _KEPT_CUT_OFF:
-                del self._cut_off[next(iter(self._cut_off))]
-
-    def _resumed(self, turn: Turn) -> str | None:
-        saved, token = self._cut_off.pop(turn.session, (None, None))
-        return token if saved == turn.resume_token else turn.resume_token
 
     def _running_worker(self) -> LocalProcess:
         if self._worker is None or self._worker.has_ended:

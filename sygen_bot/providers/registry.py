@@ -9,7 +9,7 @@ from typing import Final
 
 from sygen_bot.api.protocol import ProviderCard
 from sygen_bot.errors import ProviderUnavailable
-from sygen_bot.providers.base import Availability, Provider
+from sygen_bot.providers.base import Availability, Provider, ProviderInfo
 
 PREFERENCE: Final = ("claude", "codex", "gemini", "openai", "local")
 """Who is asked when nobody is named: the first of these that can run. Others run only when they are named."""
@@ -32,11 +32,21 @@ class ProviderRegistry:
     def __init__(self, providers: Iterable[Provider]) -> None:
         self._providers: dict[str, Provider] = {provider.info.id: provider for provider in providers}
         self._checks: dict[str, Availability] = {}
+        self._refreshing: asyncio.Task[None] | None = None
 
     async def refresh(self) -> None:
-        """Check every provider, all at once."""
+        """Check every provider, all at once; who asks while that is going on waits for the same checks."""
+        if self._refreshing is None:
+            self._refreshing = asyncio.create_task(self._check_all(), name="check the providers")
+            self._refreshing.add_done_callback(self._refreshed)
+        await asyncio.shield(self._refreshing)
+
+    async def _check_all(self) -> None:
         checks = await asyncio.gather(*(provider.check() for provider in self._providers.values()))
         self._checks = dict(zip(self._providers, checks, strict=True))
+
+    def _refreshed(self, _task: object) -> None:
+        self._refreshing = None
 
     def all(self) -> Mapping[str, Provider]:
         return self._providers
@@ -52,6 +62,10 @@ class ProviderRegistry:
             for name, provider in self._providers.items()
             if self.check_of(name).available
         ]
+
+    def listed(self) -> list[tuple[ProviderInfo, Availability]]:
+        """Every provider with what its last check said."""
+        return [(provider.info, self.check_of(name)) for name, provider in self._providers.items()]
 
     def get(self, provider_id: str) -> Provider:
         """The provider of that name. Raises ProviderUnavailable, with the reason, if it cannot run now."""

@@ -17,6 +17,8 @@ import msgspec
 
 from sygen_bot.errors import NotFound
 from sygen_bot.events import (
+    ApprovalRequest,
+    ApprovalResolved,
     Failed,
     Result,
     SessionDeleted,
@@ -27,7 +29,16 @@ from sygen_bot.events import (
     ToolActivity,
     UserMessage,
 )
-from sygen_bot.session.trace import StatusChange, TextSpan, Thought, ToolUse, TraceEntry, events_after
+from sygen_bot.session.trace import (
+    ApprovalAnswered,
+    ApprovalAsked,
+    StatusChange,
+    TextSpan,
+    Thought,
+    ToolUse,
+    TraceEntry,
+    events_after,
+)
 
 _KEPT_ENDED_TURNS: Final = 8
 _KEPT_ENDED_CHARS: Final = 1024 * 1024
@@ -287,6 +298,10 @@ class SessionLog:
                 record.entries.append(StatusChange(self._seq, label))
             case ToolActivity():
                 record.entries.append(ToolUse(self._seq, event))
+            case ApprovalRequest():
+                record.entries.append(ApprovalAsked(self._seq, event))
+            case ApprovalResolved():
+                record.entries.append(ApprovalAnswered(self._seq, event))
         return logged
 
     def _end(self, turn_id: str) -> None:

@@ -1,7 +1,8 @@
 """The trace of a turn: what happened in it and at which places of the log, without the text that was said.
 
 Kept with the finished turn as JSON, an array of arrays: `["x", seq, length]` a run of text, `["k", seq, text]` thinking,
-`["s", seq, label]` a status, `["t", seq, {...}]` a tool's start or end. `seq` is the place after the entry. Together with the
+`["s", seq, label]` a status, `["t", seq, {...}]` a tool's start or end, `["a", seq, {...}]` a request for an approval, `["r", seq, {...}]`
+what became of it. `seq` is the place after the entry. Together with the
 answer's text it gives every event back, from any place on.
 """
 
@@ -12,7 +13,15 @@ from typing import Final
 
 import msgspec
 
-from sygen_bot.events import SessionEvent, SystemStatus, TextDelta, ThinkingDelta, ToolActivity
+from sygen_bot.events import (
+    ApprovalRequest,
+    ApprovalResolved,
+    SessionEvent,
+    SystemStatus,
+    TextDelta,
+    ThinkingDelta,
+    ToolActivity,
+)
 
 
 class TextSpan(msgspec.Struct, array_like=True, tag="x", gc=False):
@@ -39,7 +48,17 @@ class ToolUse(msgspec.Struct, array_like=True, tag="t"):
     activity: ToolActivity
 
 
-TraceEntry = TextSpan | Thought | StatusChange | ToolUse
+class ApprovalAsked(msgspec.Struct, array_like=True, tag="a"):
+    seq: int
+    request: ApprovalRequest
+
+
+class ApprovalAnswered(msgspec.Struct, array_like=True, tag="r", gc=False):
+    seq: int
+    resolution: ApprovalResolved
+
+
+TraceEntry = TextSpan | Thought | StatusChange | ToolUse | ApprovalAsked | ApprovalAnswered
 
 PIECE_CHARS: Final = 1024
 
@@ -79,6 +98,10 @@ def events_after(entries: Iterable[TraceEntry], answer: str, seq: int) -> list[t
                 events.append((end, SystemStatus(label)))
             case ToolUse(end, activity):
                 events.append((end, activity))
+            case ApprovalAsked(end, request):
+                events.append((end, request))
+            case ApprovalAnswered(end, resolution):
+                events.append((end, resolution))
     return events
 
 

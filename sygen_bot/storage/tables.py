@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-NEWEST_REVISION: Final = "0003"
+NEWEST_REVISION: Final = "0004"
 
 metadata = MetaData()
 
@@ -206,3 +206,41 @@ deliveries = Table(
 )
 Index("deliveries_of_a_hook", deliveries.c.hook_id, deliveries.c.number)
 Index("deliveries_by_time", deliveries.c.received_at)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),  # the order in which they came
+    Column("id", Text, nullable=False, unique=True),
+    # No foreign keys: who allowed what stays known when the conversation is gone.
+    Column("session_id", Text, nullable=False),
+    Column("turn_id", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("tool", Text, nullable=False),
+    Column("summary", Text, nullable=False),
+    Column("input", Text, nullable=False),  # JSON
+    Column("is_cut", Boolean, nullable=False),
+    Column("pattern", Text, nullable=False),
+    Column("asked_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("decision", Text),  # allow_once, allow_always, deny, expired, cancelled; none yet
+    Column("decided_by", Text),
+    Column("decided_at", Double),
+)
+Index(
+    "approvals_pending",
+    approvals.c.number,
+    sqlite_where=approvals.c.decision.is_(None),
+    postgresql_where=approvals.c.decision.is_(None),
+)
+
+approval_rules = Table(
+    "approval_rules",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("agent", Text, nullable=False),
+    Column("tool", Text, nullable=False),
+    Column("pattern", Text, nullable=False),
+    Column("made_by", Text),
+    Column("created_at", Double, nullable=False),
+)

@@ -81,10 +81,15 @@ class ScriptedProvider:
     def __init__(self, *, run_dir: Path, marker: str | None = None) -> None:
         self._run_dir = run_dir
         self._environment = agent_environment(extra={} if marker is None else {MARKER_VARIABLE: marker})
+        self._children: set[_Child] = set()
 
     @property
     def info(self) -> ProviderInfo:
         return ProviderInfo(id="scripted", name="Scripted", color="#64748B")
+
+    @property
+    def processes(self) -> int:
+        return len(self._children)
 
     async def check(self) -> Availability:
         return Availability(available=True, models=("scripted",))
@@ -108,6 +113,7 @@ class ScriptedProvider:
                     yield event
         finally:
             await asyncio.gather(*(child.end() for child in children))
+            self._children.difference_update(children)
         yield Finished(
             text=None if streams else "".join(unstreamed),
             usage=Usage(input_tokens=len(turn.text.split()), output_tokens=deltas),
@@ -183,6 +189,7 @@ class ScriptedProvider:
         try:
             child = _Child(self._run_dir)
             children.append(child)
+            self._children.add(child)
             return await child.start(
                 [sys.executable, "-I", "-S", "-c", _FAMILY, str(seconds), "detached" if detached else "attached"],
                 environment=self._environment,

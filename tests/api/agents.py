@@ -27,6 +27,10 @@ class Agent:
     def info(self) -> ProviderInfo:
         return ProviderInfo(id="scripted", name="Scripted", color="#64748B")
 
+    @property
+    def processes(self) -> int:
+        return 0
+
     async def check(self) -> Availability:
         return Availability(available=True, models=("scripted",))
 

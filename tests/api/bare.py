@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from sygen_bot.api.context import ApiContext, ApiLimits, TokenGate
 from sygen_bot.api.server import ApiServer
+from sygen_bot.providers.registry import ProviderRegistry
 from sygen_bot.session.key import SessionKey
 from tests.api.wire import TOKEN, Address
 
@@ -23,7 +24,7 @@ async def bare_server(*, status: Callable[[], dict[str, object]] = dict) -> Asyn
 
     context = ApiContext(
         message_handler=None,
-        providers=list,
+        providers=ProviderRegistry([]),
         active=nobody,
         status=status,
         limits=ApiLimits(

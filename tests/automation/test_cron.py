@@ -18,17 +18,16 @@ from sygen_bot.automation.runner import Runner
 from sygen_bot.errors import Conflict, NotFound, RequestError, StorageError
 from sygen_bot.events import Finished, ProviderEvent
 from sygen_bot.notifications.center import NotificationCenter, Read
-from sygen_bot.orchestrator.core import AgentProfile, Orchestrator
 from sygen_bot.providers.base import Turn
-from sygen_bot.providers.registry import ProviderRegistry, Target
+from sygen_bot.providers.registry import ProviderRegistry
 from sygen_bot.session.key import SessionKey
 from sygen_bot.storage.engine import Storage, open_storage
-from sygen_bot.storage.history import ChatSession
 from sygen_bot.storage.jobs import Job, JobStore
 from sygen_bot.storage.notifications import Notification, NotificationStore
 from sygen_bot.storage.runs import RunStore
 from sygen_bot.storage.sessions import SessionStore
 from sygen_bot.testing.scripted import ScriptedProvider
+from tests.orchestrator.alone import orchestrator_alone
 
 BERLIN = "Europe/Berlin"
 PATIENCE_S = 20
@@ -92,15 +91,7 @@ class Life:
     """A gateway without its API, from its start to its end."""
 
     def __init__(self, storage: Storage, folder: Path, registry: ProviderRegistry, clock: Clock) -> None:
-        self.orchestrator = Orchestrator(
-            registry=registry,
-            store=SessionStore(storage),
-            agent=AgentProfile(name="main", workspace=folder, policy="deny", default=Target("scripted")),
-            queue_limit=8,
-            max_answer_bytes=2**20,
-            turn_timeouts_s={},
-            list_sessions=no_sessions,
-        )
+        self.orchestrator = orchestrator_alone(storage, registry, folder, store=SessionStore(storage))
         self.center = NotificationCenter(NotificationStore(storage))
         self.told: list[Notification] = []
         self.center.listen(self._hear)
@@ -160,10 +151,6 @@ class House:
         finally:
             await life.stop()
             await storage.close()
-
-
-async def no_sessions(_chat_id: int) -> list[ChatSession]:
-    return []
 
 
 @pytest.fixture

@@ -14,17 +14,17 @@ from sygen_bot.automation.runner import MOST_ATTEMPTS, Runner, own_session
 from sygen_bot.errors import Conflict, NotFound, StorageError
 from sygen_bot.events import Finished, ProviderEvent, TextDelta, TurnEnd
 from sygen_bot.notifications.center import NotificationCenter, Read
-from sygen_bot.orchestrator.core import AgentProfile, Orchestrator
+from sygen_bot.orchestrator.core import Orchestrator
 from sygen_bot.orchestrator.session import LiveSession
 from sygen_bot.providers.base import Turn
 from sygen_bot.providers.registry import ProviderRegistry, Target
 from sygen_bot.session.key import SessionKey
 from sygen_bot.storage.engine import Storage, open_storage
-from sygen_bot.storage.history import ChatSession
 from sygen_bot.storage.notifications import Notification, NotificationStore
 from sygen_bot.storage.runs import Run, RunStatus, RunStore
 from sygen_bot.storage.sessions import SessionStore
 from sygen_bot.testing.scripted import ScriptedProvider
+from tests.orchestrator.alone import orchestrator_alone
 
 PATIENCE_S = 20
 CHAT = SessionKey("api", 7, 8)
@@ -127,15 +127,7 @@ class Life:
 
     def __init__(self, storage: Storage, folder: Path, registry: ProviderRegistry, *, max_parallel: int) -> None:
         self.storage = storage
-        self.orchestrator = Orchestrator(
-            registry=registry,
-            store=SessionStore(storage),
-            agent=AgentProfile(name="main", workspace=folder, policy="deny", default=Target("scripted")),
-            queue_limit=8,
-            max_answer_bytes=2**20,
-            turn_timeouts_s={},
-            list_sessions=no_sessions,
-        )
+        self.orchestrator = orchestrator_alone(storage, registry, folder, store=SessionStore(storage))
         self.agents, self.runs = SlowAgents(self.orchestrator), SlowRuns(storage)
         self.center = NotificationCenter(NotificationStore(storage))
         self.told: list[Notification | Read] = []
@@ -198,10 +190,6 @@ class House:
         finally:
             await life.kill(before)
             await storage.close()
-
-
-async def no_sessions(_chat_id: int) -> list[ChatSession]:
-    return []
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -17,16 +17,15 @@ from sygen_bot.automation.signatures import sign
 from sygen_bot.automation.webhooks import HookWrong, NotProved, Receipt, TooOften, Webhooks
 from sygen_bot.errors import BadRequest, Conflict, NotFound, RequestError
 from sygen_bot.notifications.center import NotificationCenter, Read
-from sygen_bot.orchestrator.core import AgentProfile, Orchestrator
-from sygen_bot.providers.registry import ProviderRegistry, Target
+from sygen_bot.providers.registry import ProviderRegistry
 from sygen_bot.session.key import SessionKey
 from sygen_bot.storage.engine import Storage, open_storage
-from sygen_bot.storage.history import ChatSession
 from sygen_bot.storage.hooks import HookAuth, HookStore
 from sygen_bot.storage.notifications import Notification, NotificationStore
 from sygen_bot.storage.runs import Run, RunStore
 from sygen_bot.storage.sessions import SessionStore
 from sygen_bot.testing.scripted import ScriptedProvider
+from tests.orchestrator.alone import orchestrator_alone
 
 SECRET = "a secret of the sender"
 RATE = 60
@@ -44,10 +43,6 @@ class Clock:
         return self.now
 
 
-async def no_sessions(_chat_id: int) -> list[ChatSession]:
-    return []
-
-
 class Rig:
     """A database and everything that turns a delivery into a notification."""
 
@@ -59,14 +54,8 @@ class Rig:
         self._news = asyncio.Event()
         self.center = NotificationCenter(NotificationStore(storage))
         self.center.listen(self._hear)
-        self.orchestrator = Orchestrator(
-            registry=self.registry,
-            store=SessionStore(storage),
-            agent=AgentProfile(name="main", workspace=tmp_path, policy="deny", default=Target("scripted")),
-            queue_limit=1000,
-            max_answer_bytes=2**20,
-            turn_timeouts_s={},
-            list_sessions=no_sessions,
+        self.orchestrator = orchestrator_alone(
+            storage, self.registry, tmp_path, store=SessionStore(storage), queue_limit=1000
         )
         self.runner = self.new_runner()
         self.webhooks = self.again()

@@ -132,6 +132,10 @@ class _Noting:
     def info(self) -> ProviderInfo:
         return self._agent.info
 
+    @property
+    def processes(self) -> int:
+        return 0
+
     async def check(self) -> Availability:
         return await self._agent.check()
 

@@ -14,9 +14,10 @@ from uuid import uuid4
 import pytest
 
 from sygen_bot.errors import ProviderFailed, ProviderUnavailable, TurnError
-from sygen_bot.events import TextDelta, ThinkingDelta
+from sygen_bot.events import SystemStatus, TextDelta, ThinkingDelta
 from sygen_bot.providers.base import ToolRequest
 from sygen_bot.providers.claude import ClaudeProvider
+from sygen_bot.providers.pool import TRYING_AGAIN
 from sygen_bot.testing.contract import Approvals
 from tests.fakes.anthropic_api import INPUT_TOKENS, OUTPUT_TOKENS
 from tests.fakes.survivors import marked
@@ -177,8 +178,10 @@ async def test_a_program_that_is_not_claude_code_fails_in_one_sentence(rig: Rig,
     environment = rig.api.environment(rig.home)
     provider = ClaudeProvider(run_dir=rig.directory / "run", command=str(program), env=environment)
     async with asyncio.timeout(10):
-        with pytest.raises(ProviderFailed, match="ended unexpectedly"):
-            await anext(provider.run(rig.turn("SAY hello")))
+        events = provider.run(rig.turn("SAY hello"))
+        assert await anext(events) == SystemStatus(TRYING_AGAIN)
+        with pytest.raises(ProviderFailed, match="ended unexpectedly, twice"):
+            await anext(events)
     await provider.close()
 
 

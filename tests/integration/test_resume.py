@@ -52,6 +52,10 @@ class Talker:
     def info(self) -> ProviderInfo:
         return ProviderInfo(id="scripted", name="Talker", color="#64748B")
 
+    @property
+    def processes(self) -> int:
+        return 0
+
     async def check(self) -> Availability:
         return Availability(available=True, models=("scripted",))
 

@@ -30,6 +30,10 @@ class Parrot:
         self.info = ProviderInfo(id=provider_id, name=provider_id.title(), color="#000000")
         self._is_available = is_available
 
+    @property
+    def processes(self) -> int:
+        return 0
+
     async def check(self) -> Availability:
         if self._is_available:
             return Availability(available=True, models=("small", "large"))

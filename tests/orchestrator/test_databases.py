@@ -50,6 +50,10 @@ class Speaker:
         self.heard: list[str] = []
         self._answers = answers
 
+    @property
+    def processes(self) -> int:
+        return 0
+
     async def check(self) -> Availability:
         return Availability(available=True, models=("one",))
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from sygen_bot.events import Result, TextDelta
-from sygen_bot.orchestrator.core import AgentProfile, Orchestrator
+from sygen_bot.orchestrator.core import Orchestrator
 from sygen_bot.orchestrator.fairness import FairShare
-from sygen_bot.providers.registry import ProviderRegistry, Target
+from sygen_bot.providers.registry import ProviderRegistry
 from sygen_bot.session.key import SessionKey
 from sygen_bot.session.log import LoggedEvent, Subscriber
 from sygen_bot.session.receipt import Acceptance, Receipt
 from sygen_bot.storage.engine import Storage, open_storage
-from sygen_bot.storage.history import ChatSession
 from sygen_bot.storage.sessions import SessionStore
 from sygen_bot.testing.scripted import ScriptedProvider
+from tests.orchestrator.alone import orchestrator_alone
 
 
 class Ticks:
@@ -117,6 +117,7 @@ class SlowStore(SessionStore):
 
     def __init__(self, storage: Storage) -> None:
         super().__init__(storage)
+        self.storage = storage
         self.disk = asyncio.Event()
         self.disk.set()
         self.saved: list[str] = []
@@ -134,22 +135,16 @@ async def store(tmp_path: Path) -> AsyncIterator[SlowStore]:
     await storage.close()
 
 
-async def no_sessions(_chat_id: int) -> list[ChatSession]:
-    return []
-
-
 @pytest.fixture
 async def orchestrator(tmp_path: Path, store: SlowStore) -> AsyncIterator[Orchestrator]:
     registry = ProviderRegistry([ScriptedProvider(run_dir=tmp_path / "run")])
     await registry.refresh()
-    orchestrator = Orchestrator(
-        registry=registry,
+    orchestrator = orchestrator_alone(
+        store.storage,
+        registry,
+        tmp_path,
         store=store,
-        agent=AgentProfile(name="main", workspace=tmp_path, policy="deny", default=Target("scripted")),
-        queue_limit=8,
         max_answer_bytes=2**30,  # no chatter ends by itself
-        turn_timeouts_s={},
-        list_sessions=no_sessions,
     )
     yield orchestrator
     await orchestrator.drain(0)

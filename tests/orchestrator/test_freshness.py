@@ -13,16 +13,17 @@ import pytest
 
 from sygen_bot.config import load_settings
 from sygen_bot.events import Finished, ProviderEvent, Result, SystemStatus, TextDelta
-from sygen_bot.orchestrator.core import AgentProfile, Orchestrator
+from sygen_bot.orchestrator.core import Orchestrator
 from sygen_bot.orchestrator.freshness import Freshness
 from sygen_bot.orchestrator.lifecycle import running_gateway
 from sygen_bot.paths import Paths
 from sygen_bot.providers.base import Availability, ProviderInfo, Turn
-from sygen_bot.providers.registry import ProviderRegistry, Target
+from sygen_bot.providers.registry import ProviderRegistry
 from sygen_bot.session.key import SessionKey
 from sygen_bot.session.log import LoggedEvent
 from sygen_bot.storage.engine import open_storage
 from sygen_bot.storage.sessions import SessionStore
+from tests.orchestrator.alone import orchestrator_alone
 
 KEY = SessionKey("api", 1, None)
 MINUTE_S, HOUR_S = 60.0, 3600.0
@@ -125,6 +126,10 @@ class Slowpoke:
         self.info = ProviderInfo(id="slowpoke", name="Slowpoke", color="#000000")
         self._clock = clock
 
+    @property
+    def processes(self) -> int:
+        return 0
+
     async def check(self) -> Availability:
         return Availability(available=True)
 
@@ -157,24 +162,13 @@ async def test_a_long_turn_is_no_pause(tmp_path: Path) -> None:
     registry = ProviderRegistry([Slowpoke(clock)])
     await registry.refresh()
     storage = await open_storage(tmp_path / "sygen.db")
-
-    async def no_sessions(_chat_id: int) -> list[object]:
-        return []
-
-    orchestrator = Orchestrator(
-        registry=registry,
+    orchestrator = orchestrator_alone(
+        storage,
+        registry,
+        tmp_path,
         store=SessionStore(storage, clock=clock),
-        agent=AgentProfile(
-            name="main",
-            workspace=tmp_path,
-            policy="deny",
-            default=Target("slowpoke"),
-            freshness=Freshness(idle_timeout_minutes=30),
-        ),
-        queue_limit=8,
-        max_answer_bytes=2**20,
-        turn_timeouts_s={},
-        list_sessions=no_sessions,  # type: ignore[arg-type]  # it lists none
+        default="slowpoke",
+        freshness=Freshness(idle_timeout_minutes=30),
         clock=clock,
     )
     assert await labels_of(orchestrator, "one") == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -11,70 +12,75 @@ import pytest
 
 from sygen_bot.config import AgentSettings, load_settings
 from sygen_bot.events import Result
-from sygen_bot.orchestrator.approvals import DEFAULT_POLICY, approver
 from sygen_bot.orchestrator.lifecycle import running_gateway
+from sygen_bot.orchestrator.policy import DEFAULT_POLICY, verdict
 from sygen_bot.paths import Paths
 from sygen_bot.providers.base import Decision, Policy, ToolRequest
 from sygen_bot.session.key import SessionKey
 
-READ = ToolRequest(tool="Read", input={"path": "/a"}, read_only=True)
+READ = ToolRequest(tool="Read", input={"path": "/w/a"}, read_only=True)
 BASH = ToolRequest(tool="Bash", input={"command": "rm -r build"}, read_only=False)
 
 
 @pytest.mark.parametrize(
     ("policy", "read", "bash"),
     [
+        ("ask", "allow", "ask"),
         ("deny", "deny", "deny"),
         ("allow_read_only", "allow", "deny"),
         ("allow_all", "allow", "allow"),
     ],
 )
-async def test_each_policy_decides_by_what_a_tool_changes(policy: Policy, read: Decision, bash: Decision) -> None:
-    decide = approver(policy, private=(), workspace=Path("/w"))
-    assert (await decide(READ), await decide(BASH)) == (read, bash)
+def test_each_policy_decides_by_what_a_tool_changes(policy: Policy, read: Decision, bash: Decision) -> None:
+    decide = partial(verdict, policy=policy, private=(), workspace=Path("/w"))
+    assert (decide(READ), decide(BASH)) == (read, bash)
 
 
-async def test_what_a_tool_is_called_makes_it_no_safer() -> None:
+def test_what_a_tool_is_called_makes_it_no_safer() -> None:
     disguised = ToolRequest(tool="Read", input={}, read_only=False)
-    assert await approver("allow_read_only", private=(), workspace=Path("/w"))(disguised) == "deny"
+    assert verdict(disguised, "allow_read_only", private=(), workspace=Path("/w")) == "deny"
+    assert verdict(disguised, "ask", private=(), workspace=Path("/w")) == "ask"
 
 
 @pytest.mark.parametrize(
-    ("tool", "value", "decision"),
+    ("tool", "value", "unasked", "asked"),
     [
-        ("Read", {"file_path": "{home}/config/config.json"}, "deny"),
-        ("Read", {"file_path": "../config/config.json"}, "deny"),
-        ("Read", {"file_path": "{home}/workspace/link/config.json"}, "deny"),
-        ("Read", {"file_path": "{home}/sygen.db-wal"}, "deny"),
-        ("Read", {"paths": [{"path": "{home}/keys/identity.key"}]}, "deny"),
-        ("Read", {"file_path": "{home}/workspace/notes.md"}, "allow"),
-        ("Read", {"file_path": "{home}/configuration.md"}, "allow"),
-        ("Grep", {"pattern": "token", "path": "{home}"}, "deny"),
-        ("Grep", {"pattern": "token", "path": "/"}, "deny"),
-        ("Grep", {"pattern": "token"}, "allow"),
-        ("Glob", {"pattern": "**/*.md", "path": "{home}"}, "allow"),
+        ("Read", {"file_path": "{home}/config/config.json"}, "deny", "ask"),
+        ("Read", {"file_path": "../config/config.json"}, "deny", "ask"),
+        ("Read", {"file_path": "{home}/workspace/link/config.json"}, "deny", "ask"),
+        ("Read", {"file_path": "{home}/sygen.db-wal"}, "deny", "ask"),
+        ("Read", {"paths": [{"path": "{home}/keys/identity.key"}]}, "deny", "ask"),
+        ("Read", {"file_path": "{home}/workspace/notes.md"}, "allow", "allow"),
+        ("Read", {"file_path": "notes.md"}, "allow", "allow"),
+        ("Read", {"file_path": "{home}/configuration.md"}, "allow", "ask"),
+        ("Read", {"file_path": "~/.ssh/id_ed25519"}, "allow", "ask"),
+        ("Grep", {"pattern": "token", "path": "{home}"}, "deny", "ask"),
+        ("Grep", {"pattern": "token", "path": "/"}, "deny", "ask"),
+        ("Grep", {"pattern": "token"}, "allow", "allow"),
+        ("Glob", {"pattern": "**/*.md", "path": "{home}"}, "allow", "ask"),
     ],
 )
-async def test_an_agent_that_may_only_read_does_not_read_the_gateways_own_files(
-    tmp_path: Path, tool: str, value: dict[str, object], decision: Decision
+def test_reading_the_gateways_own_files_is_denied_or_asked_for_and_so_is_reading_elsewhere(
+    tmp_path: Path, tool: str, value: dict[str, object], unasked: str, asked: str
 ) -> None:
     paths = Paths(tmp_path / "home")
     paths.prepare()
     (paths.workspace / "link").symlink_to(paths.config_file.parent)
-    asked = json.loads(json.dumps(value).replace("{home}", str(paths.home)))
-    decide = approver("allow_read_only", private=paths.private, workspace=paths.workspace)
-    assert await decide(ToolRequest(tool=tool, input=asked, read_only=True)) == decision
+    named = json.loads(json.dumps(value).replace("{home}", str(paths.home)))
+    use = ToolRequest(tool=tool, input=named, read_only=True)
+    decide = partial(verdict, use, private=paths.private, workspace=paths.workspace)
+    assert (decide("allow_read_only"), decide("ask")) == (unasked, asked)
 
 
-def test_reading_is_the_default_and_there_is_no_policy_that_asks_nobody() -> None:
-    assert AgentSettings().approval_policy == DEFAULT_POLICY == "allow_read_only"
-    assert set(get_args(Policy)) == {"deny", "allow_read_only", "allow_all"}
+def test_people_are_asked_by_default() -> None:
+    assert AgentSettings().approval_policy == DEFAULT_POLICY == "ask"
+    assert set(get_args(Policy)) == {"ask", "deny", "allow_read_only", "allow_all"}
 
 
 @pytest.mark.parametrize(
     ("configured", "answer"),
     [
-        ({}, "allowed\ndenied"),
+        ({"approval_policy": "allow_read_only"}, "allowed\ndenied"),
         ({"approval_policy": "deny"}, "denied\ndenied"),
         ({"approval_policy": "allow_all"}, "allowed\nallowed"),
     ],

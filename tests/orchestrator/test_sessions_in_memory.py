@@ -26,6 +26,10 @@ class Nester:
     def __init__(self) -> None:
         self.info = ProviderInfo(id="scripted", name="Nester", color="#000000")
 
+    @property
+    def processes(self) -> int:
+        return 0
+
     async def check(self) -> Availability:
         return Availability(available=True)
 

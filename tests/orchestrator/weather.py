@@ -193,6 +193,7 @@ async def conversation(file: Path, *, limit: int = 8) -> AsyncIterator[tuple[Con
             store=stormy,
             run=run,  # type: ignore[arg-type]  # `_run` is a coroutine function
             check_open=lambda: None,
+            on_ending=lambda _job: None,
             share=FairShare(),
             limit=limit,
             clock=lambda: 1000.0,

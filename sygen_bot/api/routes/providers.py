@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from sygen_bot.api.auth import protected_router
 from sygen_bot.api.context import ApiContext
+from sygen_bot.api.refusals import refusals
 
 
 class Provider(BaseModel):
-    """Somebody who can answer now."""
+    """Somebody who answers, or could. `reason` and `remedy`: why not now, and what to do."""
 
     id: str = Field(examples=["claude"])
-    name: str = Field(examples=["Claude"])
-    color: str = Field(description="`#RRGGBB`", examples=["#D97757"])
-    models: list[str] = Field(description="The default first")
-    available: Literal[True] = True
+    name: str = Field(examples=["Claude Code"])
+    color: str = Field(description="`#RRGGBB`", examples=["#F97316"])
+    models: list[str] = Field(description="The default first; empty if the provider cannot tell")
+    available: bool
+    reason: str | None
+    remedy: str | None
 
 
 def router(context: ApiContext) -> APIRouter:
@@ -26,13 +29,28 @@ def router(context: ApiContext) -> APIRouter:
 
     @routes.get(
         "/api/providers",
-        summary="The providers that can run now, with their models",
+        summary="The providers, with their models and whether they can run now",
         response_description="The providers",
+        responses=refusals(422),
     )
-    async def providers() -> list[Provider]:
+    async def providers(
+        refresh: Annotated[
+            bool, Query(description="Check them now, instead of telling what the last check said")
+        ] = False,
+    ) -> list[Provider]:
+        if refresh:
+            await context.providers.refresh()
         return [
-            Provider(id=card.id, name=card.name, color=card.color, models=list(card.models), available=True)
-            for card in context.providers()
+            Provider(
+                id=info.id,
+                name=info.name,
+                color=info.color,
+                models=list(check.models),
+                available=check.available,
+                reason=check.reason or None,
+                remedy=check.remedy or None,
+            )
+            for info, check in context.providers.listed()
         ]
 
     return routes

@@ -18,6 +18,9 @@ class Status(BaseModel):
     sessions: int = Field(description="Those that somebody follows or that have a turn")
     turns_running: int
     turns_queued: int
+    max_parallel_turns: int = Field(description="Agents that may work at once, in all sessions together")
+    processes: dict[str, int] = Field(description="Agent processes that are alive, at work or kept warm, by provider")
+    approvals_pending: int = Field(description="Uses of tools that wait for somebody's yes or no")
     provider: str | None
     model: str | None
 

@@ -1,87 +1,126 @@
-"""The running Claude Codes: at most one a session, kept warm between its turns, ended when idle for too long."""
+"""Running agents: at most one process a session, kept warm between its turns, ended when idle for too long.
+
+What an agent process is, and how one is made, the provider says; see `AgentProcess`.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection, Mapping
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from contextlib import aclosing
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Final, Protocol
 
 import structlog
 
-from sygen_bot.errors import ProviderFailed, ProviderUnavailable
+from sygen_bot.errors import AgentDied, ProviderFailed
 from sygen_bot.events import ProviderEvent, SystemStatus, TextDelta, ThinkingDelta, ToolActivity
 from sygen_bot.providers.base import Turn
-from sygen_bot.providers.claude_context import Context, decode_context
-from sygen_bot.providers.claude_login import find_cli
-from sygen_bot.providers.claude_process import (
-    PROGRAM_MISSING,
-    ClaudeProcess,
-    ConversationMissing,
-    ProcessEnded,
-    Setting,
-)
 from sygen_bot.session.key import SessionKey
 
 STARTED_ANEW: Final = "the earlier conversation is gone, a new one begins"
+TRYING_AGAIN: Final = "the agent ended unexpectedly, it is started again"
 
 _GRACE_S: Final = 0.7
-"""How long a CLI that is not needed any more has to go by itself. It needs about 0.05 s."""
+"""How long a process that is not needed any more has to go by itself."""
 _log = structlog.get_logger(__name__)
+
+
+class ProcessEnded(Exception):
+    """The agent's process ended while something was expected of it."""
+
+
+class ConversationMissing(Exception):
+    """The agent knows nothing of the conversation that should go on."""
+
+
+class AgentProcess(Protocol):
+    """One process with one conversation. Turns follow each other; `start` before the first one, `end` once after the last.
+
+    `start` and `turn` raise ConversationMissing, ProcessEnded, ProviderUnavailable, ProviderFailed. After a `start` that raised
+    or was cancelled `end` follows; after a `turn` that was left early `interrupt`, or `end`.
+    """
+
+    @property
+    def is_alive(self) -> bool: ...
+
+    def fits(self, turn: Turn) -> bool:
+        """Whether this process, as it is, can run that turn: its model, its workspace, its conversation."""
+        ...
+
+    async def start(self) -> None: ...
+
+    def turn(self, turn: Turn) -> AsyncGenerator[ProviderEvent, None]: ...
+
+    async def interrupt(self) -> bool:
+        """Stop the turn, if one is on. True if the process waits for the next one and nothing of this one is left."""
+        ...
+
+    async def end(self, *, grace_s: float) -> None:
+        """End the process and everything it started: it has `grace_s` to go by itself."""
+        ...
 
 
 @dataclass(eq=False, slots=True)
 class _Seat:
     """What one session has: a process or none yet, the timer that ends it when idle, and processes that are on their way out."""
 
-    process: ClaudeProcess | None = None
+    process: AgentProcess | None = None
     eviction: asyncio.TimerHandle | None = None
     leaving: set[asyncio.Task[None]] = field(default_factory=set)
+    rested_at: float = 0.0
     in_turn: bool = False
     is_forgotten: bool = False
 
 
-class ClaudePool:
-    """Runs turns. `default_model` is for turns that name none; the rest is as in `ClaudeProvider`."""
+class ProcessPool:
+    """Runs turns. `name`: the agent's, for people. `make`: a process for a turn, not started yet; raises ProviderUnavailable, OSError.
+
+    `idle_ttl_s`: how long a process waits for the next turn of its session. `max_warm`: how many may wait at a time; the one that has
+    waited longest goes first.
+    """
 
     def __init__(
-        self,
-        *,
-        run_dir: Path,
-        command: str | None,
-        environment: Mapping[str, str],
-        default_model: str,
-        idle_ttl_s: float,
+        self, *, name: str, make: Callable[[Turn], Awaitable[AgentProcess]], idle_ttl_s: float, max_warm: int
     ) -> None:
-        self._run_dir = run_dir
-        self._command = command
-        self._environment = environment
-        self._default_model = default_model
+        self._name = name
+        self._make = make
         self._idle_ttl_s = idle_ttl_s
+        self._max_warm = max_warm
         self._seats: dict[SessionKey, _Seat] = {}
+
+    @property
+    def processes(self) -> int:
+        """Those that are alive or about to end."""
+        return sum((seat.process is not None) + len(seat.leaving) for seat in self._seats.values())
 
     async def run(self, turn: Turn) -> AsyncGenerator[ProviderEvent, None]:
         """One turn, with a second try where the first one could not even begin; see `Provider.run`."""
-        context = decode_context(turn.resume_token)
         has_spoken = has_died = False
         while True:
             try:
-                async with aclosing(self._try(turn, context)) as events:
+                async with aclosing(self._try(turn)) as events:
                     async for event in events:
                         has_spoken = has_spoken or isinstance(event, TextDelta | ThinkingDelta | ToolActivity)
                         yield event
             except ConversationMissing:
-                if context is None:
-                    raise ProviderFailed("Claude Code lost its conversation.") from None
-                context = None
+                if turn.resume_token is None:
+                    raise ProviderFailed(f"{self._name} lost its conversation.") from None
+                turn = replace(turn, resume_token=None)
                 yield SystemStatus(STARTED_ANEW)
             except ProcessEnded:
-                _log.warning("claude_ended_in_turn", session=str(turn.session), has_spoken=has_spoken)
-                if has_spoken or has_died:
-                    raise ProviderFailed("Claude Code ended unexpectedly, before its answer was complete.") from None
+                _log.warning("agent_ended_in_turn", agent=self._name, session=str(turn.session), has_spoken=has_spoken)
+                if has_spoken:
+                    raise AgentDied(
+                        f"{self._name} ended unexpectedly, before its answer was complete. Send the message again to retry."
+                    ) from None
+                if has_died:
+                    raise ProviderFailed(
+                        f"{self._name} ended unexpectedly, twice, before it said anything. The gateway's log may say why."
+                    ) from None
                 has_died = True
+                yield SystemStatus(TRYING_AGAIN)
             else:
                 return
 
@@ -102,48 +141,31 @@ class ClaudePool:
             self._dismiss(session, seat)
         await _all_done([task for seat in self._seats.values() for task in seat.leaving])
 
-    async def _try(self, turn: Turn, context: Context | None) -> AsyncGenerator[ProviderEvent, None]:
+    async def _try(self, turn: Turn) -> AsyncGenerator[ProviderEvent, None]:
         seat = self._seats.setdefault(turn.session, _Seat())
         seat.in_turn, seat.is_forgotten = True, False
         if seat.eviction is not None:
             seat.eviction.cancel()
         try:
-            process = await self._process(seat, turn, context)
+            process = await self._process(seat, turn)
             async with aclosing(process.turn(turn)) as events:
                 async for event in events:
                     yield event
         finally:
             await _undisturbed(asyncio.create_task(self._rest(turn.session, seat)))
 
-    async def _process(self, seat: _Seat, turn: Turn, context: Context | None) -> ClaudeProcess:
+    async def _process(self, seat: _Seat, turn: Turn) -> AgentProcess:
         """The process of this session, warm if it fits the turn. One that does not is gone before a new one starts."""
-        setting = Setting(
-            model=turn.model or self._default_model,
-            workspace=turn.workspace,
-            system_prompt=turn.system_prompt,
-            starts_tasks=turn.start_task is not None,
-        )
         warm = seat.process
         if warm is not None:
-            wanted = context.session_id if context else None
-            known = warm.context.session_id if warm.context else None
-            if warm.is_alive and warm.setting == setting and known == wanted:
+            if warm.is_alive and warm.fits(turn):
                 return warm
             self._dismiss(turn.session, seat)
         await _all_done(seat.leaving)
-        cli = await asyncio.to_thread(find_cli, self._command, self._environment.get("PATH"))
-        if cli is None:
-            raise ProviderUnavailable(PROGRAM_MISSING)
         try:
-            seat.process = ClaudeProcess(
-                run_dir=self._run_dir,
-                cli=cli,
-                environment=self._environment,
-                setting=setting,
-                resume=context,
-            )
+            seat.process = await self._make(turn)
         except OSError as error:
-            raise ProviderFailed(f"Claude Code could not be started: {error.strerror}.") from error
+            raise ProviderFailed(f"{self._name} could not be started: {error.strerror}.") from error
         await seat.process.start()
         return seat.process
 
@@ -152,6 +174,7 @@ class ClaudePool:
         try:
             usable = seat.process is not None and await seat.process.interrupt()
             if usable and not seat.is_forgotten:
+                seat.rested_at = time.monotonic()
                 loop = asyncio.get_running_loop()
                 seat.eviction = loop.call_later(self._idle_ttl_s, self._dismiss, session, seat)
                 return
@@ -160,6 +183,17 @@ class ClaudePool:
         finally:
             seat.in_turn = False
             self._tidy(session, seat)
+            self._dismiss_surplus()
+
+    def _dismiss_surplus(self) -> None:
+        waiting = [
+            (seat.rested_at, session, seat)
+            for session, seat in self._seats.items()
+            if seat.process is not None and not seat.in_turn
+        ]
+        waiting.sort(key=lambda rested: rested[0])
+        for _, session, seat in waiting[: max(len(waiting) - self._max_warm, 0)]:
+            self._dismiss(session, seat)
 
     def _dismiss(self, session: SessionKey, seat: _Seat, grace_s: float = _GRACE_S) -> None:
         """Begin to end the process of `seat`."""
