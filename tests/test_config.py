@@ -67,7 +67,7 @@ def test_the_first_start_makes_a_private_file_in_a_private_home(paths: Paths) ->
     assert json.loads(paths.config_file.read_text()) == {"api": {"enabled": False, "port": 8741}}
     assert (settings.api.host, settings.api.port, settings.api.enabled) == ("0.0.0.0", 8741, False)
     assert (settings.file_access, settings.provider, settings.agent.title) == ("workspace", None, "Main")
-    assert (settings.agent.approval_policy, settings.api.token.get_secret_value()) == ("allow_read_only", "")
+    assert (settings.agent.approval_policy, settings.api.token.get_secret_value()) == ("ask", "")
 
 
 def test_an_empty_object_means_the_defaults(paths: Paths) -> None:

@@ -382,8 +382,18 @@ async def test_a_server_without_a_message_handler_says_so_and_answers_the_rest(t
 async def test_mistake_an_approval_that_grants_for_everyone_without_anybody_noticing(
     gateway: Gateway, chat: int
 ) -> None:
-    """There are no approvals by clients: the policy of the configuration decides, whatever a client says."""
-    async with client(gateway, chat_id=chat, approvals=True) as peer:
-        await peer.send(type="approval", id="1", decision="allow_always")
-        assert (await peer.receive())["code"] == "unknown_type"
-        assert said(await peer.ask('ASK Bash {"command": "ls"}')) == "denied"
+    """What one client allows always is a rule for this very command, and everybody sees it."""
+    async with (
+        client(gateway, chat_id=chat, approvals=True, device="laptop") as one,
+        client(gateway, chat_id=chat, approvals=True) as other,
+    ):
+        await one.say('ASK Bash {"command": "ls"}')
+        request = (await one.until("approval_request"))[-1]
+        await one.send(type="approval", id=request["id"], decision="allow_always")
+        told = (await other.until("approval_resolved"))[-1]
+        assert (told["decision"], told["by"]) == ("allow_always", "laptop")
+        assert "`ls`" in (await other.ask("/approvals"))[-1]["text"]
+        await other.say('ASK Bash {"command": "ls -a"}')
+        request = (await other.until("approval_request"))[-1]
+        await other.send(type="approval", id=request["id"], decision="deny")
+        assert said(await other.until("result")) == "denied"
