@@ -4,6 +4,7 @@ The SDK is an extra and takes most of a second to load, so nothing of it is impo
 
     claude_login      which program, environment and login; files only
     claude_process    one process: start, turn, interrupt, end
+    claude_message    what it is told, files included
     claude_events     what it says, as provider events
     claude_tools      what it may do
 """

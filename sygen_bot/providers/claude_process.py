@@ -30,6 +30,7 @@ from sygen_bot.providers.base import Turn
 from sygen_bot.providers.claude_context import Context, decode_context
 from sygen_bot.providers.claude_events import TurnEvents, error_of
 from sygen_bot.providers.claude_login import PROGRAM_MISSING, is_trusted
+from sygen_bot.providers.claude_message import message_content
 from sygen_bot.providers.claude_tasks import SERVER, TaskTool
 from sygen_bot.providers.claude_tools import SETTINGS, Gate
 from sygen_bot.providers.guard import STREAM_LIMIT, Guard
@@ -134,7 +135,7 @@ class ClaudeProcess:
         self._gate.open(turn.approve)
         self._task_tool.open(turn.start_task)
         prompt_id = str(uuid.uuid4())
-        await self._send(turn.text, prompt_id)
+        await self._send(await asyncio.to_thread(message_content, turn), prompt_id)
         while not isinstance(message := await self._next(), ResultMessage) or _answers_another(message, prompt_id):
             if isinstance(message, SystemMessage) and message.subtype == "init":
                 self._remember(message.data.get("session_id"), None)
@@ -211,10 +212,10 @@ class ClaudeProcess:
         self._gate.guard(options)
         return options
 
-    async def _send(self, text: str, prompt_id: str) -> None:
+    async def _send(self, content: str | list[dict[str, Any]], prompt_id: str) -> None:
         async def messages() -> AsyncIterator[dict[str, Any]]:
-            content = {"role": "user", "content": text}
-            yield {"type": "user", "message": content, "parent_tool_use_id": None, "uuid": prompt_id}
+            message = {"role": "user", "content": content}
+            yield {"type": "user", "message": message, "parent_tool_use_id": None, "uuid": prompt_id}
 
         try:
             await self._client.query(messages())

@@ -12,6 +12,7 @@ that sets attributes: pytest makes a new instance for each test.
 from __future__ import annotations
 
 import asyncio
+import base64
 import itertools
 import os
 import re
@@ -26,9 +27,14 @@ from typing import ClassVar
 
 import pytest
 
-from sygen_bot.events import ContextSaved, Finished, ProviderEvent, TextDelta
-from sygen_bot.providers.base import Decision, Provider, ToolRequest, Turn
+from sygen_bot.events import ContextSaved, Finished, ProviderEvent, TextDelta, ToolActivity
+from sygen_bot.providers.base import Attachment, Decision, Provider, ToolRequest, Turn
 from sygen_bot.session.key import SessionKey
+
+TINY_PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
+)
+"""A picture of one pixel."""
 
 
 def survivors(variable: str, value: str) -> set[int]:
@@ -80,6 +86,23 @@ class Approvals:
         return self.decision
 
 
+class Undecided(Approvals):
+    """An approver that never comes to an answer. `asked`: somebody waits for one. `given_up`: nobody does any more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+        self.given_up = asyncio.Event()
+
+    async def __call__(self, request: ToolRequest) -> Decision:
+        self.requests.append(request)
+        self.asked.set()
+        try:
+            return await asyncio.get_running_loop().create_future()
+        finally:
+            self.given_up.set()
+
+
 class ProviderContract(ABC):
     """What `sygen_bot.providers.base.Provider` promises, as tests."""
 
@@ -126,6 +149,22 @@ class ProviderContract(ABC):
         del path
         return None
 
+    writes: ClassVar[bool] = True
+    """Whether the tool of `write_file` really writes the file when it is allowed."""
+
+    def spawn(self, seconds: int) -> str | None:
+        """A message that makes the agent start a child that leaves its process group and sleeps that long; None if it cannot."""
+        del seconds
+        return None
+
+    def sees(self, attachment: Attachment) -> bool:
+        """Whether the agent was given the attachment of the last turn as such, and not only by its path; asked of what stands in for the world."""
+        del attachment
+        return False
+
+    attaches: ClassVar[bool] = False
+    """Whether pictures reach the agent in its own form."""
+
     # ---- Fixtures and steps
 
     @pytest.fixture
@@ -155,6 +194,7 @@ class ProviderContract(ABC):
         resume_token: str | None = None,
         session: int = 1,
         approve: Approvals | None = None,
+        attachments: tuple[Attachment, ...] = (),
     ) -> Turn:
         return Turn(
             session=SessionKey("contract", session, None),
@@ -165,6 +205,7 @@ class ProviderContract(ABC):
             workspace=workspace,
             system_prompt=None,
             approve=approve or Approvals(),
+            attachments=attachments,
         )
 
     async def hear(self, provider: Provider, turn: Turn) -> Heard:
@@ -327,6 +368,85 @@ class ProviderContract(ABC):
         assert [request.read_only for request in approvals.requests[:1]] == [False]
         assert not path.exists()
 
+    async def test_what_is_allowed_runs(self, provider: Provider, workspace: Path) -> None:
+        path = workspace / "written-by-the-agent"
+        message = self.write_file(path)
+        if message is None:
+            pytest.skip("this agent has no tools")
+        approvals = Approvals("allow")
+        heard = await self.hear(provider, self.turn(workspace, message, approve=approvals))
+        assert len(approvals.requests) == 1, "a use is asked for once"
+        assert path.exists() == self.writes
+        uses = [event for event in heard.events if isinstance(event, ToolActivity)]
+        if self.writes:
+            assert [use.phase for use in uses] == ["start", "end"]
+            assert uses[0].tool_id == uses[1].tool_id != ""
+            assert not uses[1].is_error
+
+    async def test_cancelling_while_an_approval_waits_gives_it_up(
+        self, provider: Provider, workspace: Path, marker: str
+    ) -> None:
+        path = workspace / "written-by-the-agent"
+        message = self.write_file(path)
+        if message is None:
+            pytest.skip("this agent has no tools")
+        undecided = Undecided()
+        task = asyncio.create_task(self.hear(provider, self.turn(workspace, message, approve=undecided)))
+        async with asyncio.timeout(self.turn_timeout_s):
+            await undecided.asked.wait()
+        start = time.monotonic()
+        task.cancel()
+        await asyncio.wait({task}, timeout=10)
+        assert task.cancelled()
+        assert time.monotonic() - start < 5
+        async with asyncio.timeout(5):
+            await undecided.given_up.wait()
+        assert not path.exists()
+        self.assert_nothing_left(marker)
+        assert (await self.hear(provider, self.turn(workspace, self.something()))).answer
+
+    async def test_cancelling_ends_what_the_agent_started(
+        self, provider: Provider, workspace: Path, marker: str
+    ) -> None:
+        message = self.spawn(60)
+        if message is None:
+            pytest.skip("this agent starts nothing")
+        before = survivors(self.marker_variable, marker)
+        task = asyncio.create_task(self.hear(provider, self.turn(workspace, message, approve=Approvals("allow"))))
+        async with asyncio.timeout(self.turn_timeout_s):
+            while not (started := self.sleepers(marker) - before):  # noqa: ASYNC110 - nobody tells of a process
+                await asyncio.sleep(0.02)
+        task.cancel()
+        await asyncio.wait({task}, timeout=10)
+        assert task.cancelled()
+        assert not started & survivors(self.marker_variable, marker)
+
+    def sleepers(self, marker: str) -> set[int]:
+        """The pids of the marked processes that run `sleep`."""
+        found = set()
+        for pid in survivors(self.marker_variable, marker):
+            try:
+                command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if Path(command[0].decode(errors="replace")).name == "sleep":
+                found.add(pid)
+        return found
+
+    async def test_a_picture_reaches_the_agent_as_one(self, provider: Provider, workspace: Path) -> None:
+        if not self.attaches:
+            pytest.skip("this agent takes no pictures")
+        path = workspace / "dot.png"
+        path.write_bytes(TINY_PNG)
+        attachment = Attachment(path=path, mime="image/png", name="dot.png")
+        turn = self.turn(workspace, self.something(), attachments=(attachment,))
+        assert (await self.hear(provider, turn)).answer
+        assert self.sees(attachment)
+
+    async def test_an_attachment_that_is_gone_stops_nothing(self, provider: Provider, workspace: Path) -> None:
+        gone = Attachment(path=workspace / "gone.png", mime="image/png", name="gone.png")
+        assert (await self.hear(provider, self.turn(workspace, self.something(), attachments=(gone,)))).answer
+
     async def test_closing_leaves_no_process_and_may_be_repeated(
         self, provider: Provider, workspace: Path, marker: str
     ) -> None:
@@ -335,6 +455,7 @@ class ProviderContract(ABC):
         await provider.close()
         assert time.monotonic() - start < 5
         assert survivors(self.marker_variable, marker) == set()
+        assert provider.processes == 0
         await provider.close()
 
     async def test_closing_a_provider_that_never_ran_is_fine(self, provider: Provider) -> None:

@@ -214,7 +214,7 @@ async def test_every_answer_is_as_it_is_described(
     await call("POST", f"{one}/provider", 422, talked, json={"provider": "nobody"})
     for method, path, _ in operations(description):
         if "_id}" in path and not path.startswith("/hooks/"):
-            await call(method.upper(), path, 404, "unknown", json={"title": "x"})
+            await call(method.upper(), path, 404, "unknown", json={"title": "x", "decision": "deny"})
 
 
 async def automation(call: Call) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from sygen_bot.providers.base import Provider
+from sygen_bot.providers.base import Attachment, Provider
 from sygen_bot.providers.claude import ClaudeProvider
 from sygen_bot.testing.contract import ProviderContract
 from tests.fakes.anthropic_api import FakeAnthropic
@@ -18,6 +19,7 @@ from tests.fakes.anthropic_api import FakeAnthropic
 class TestClaude(ProviderContract):
     turn_timeout_s = 30.0
     keeps_warm = True
+    attaches = True
 
     @pytest.fixture(autouse=True)
     async def model(self) -> AsyncIterator[None]:
@@ -47,3 +49,10 @@ class TestClaude(ProviderContract):
 
     def write_file(self, path: Path) -> str | None:
         return f"TOOL Write {json.dumps({'file_path': str(path), 'content': 'x'})}"
+
+    def spawn(self, seconds: int) -> str | None:
+        return f"TOOL Bash {json.dumps({'command': f'setsid sleep {seconds} & sleep {seconds}'})}"
+
+    def sees(self, attachment: Attachment) -> bool:
+        data = base64.b64encode(attachment.path.read_bytes()).decode()
+        return any(data in json.dumps(request.body) for request in self.api.requests)

@@ -12,6 +12,7 @@ from sygen_bot.testing.scripted import ScriptedProvider
 
 class TestScripted(ProviderContract):
     turn_timeout_s = 20.0
+    writes = False
 
     async def make_provider(self, tmp_path: Path, marker: str) -> Provider:
         return ScriptedProvider(run_dir=tmp_path / "run", marker=marker)
@@ -33,3 +34,6 @@ class TestScripted(ProviderContract):
 
     def write_file(self, path: Path) -> str | None:
         return f"ASK Write {json.dumps({'path': str(path)})}"
+
+    def spawn(self, seconds: int) -> str | None:
+        return f"SPAWN_DETACHED {seconds}\nSLOW 1000 0.1"
