@@ -35,6 +35,7 @@ from sygen_bot.providers.claude_tasks import SERVER, TaskTool
 from sygen_bot.providers.claude_tools import SETTINGS, Gate
 from sygen_bot.providers.guard import STREAM_LIMIT, Guard
 from sygen_bot.providers.pool import ConversationMissing, ProcessEnded
+from sygen_bot.providers.process_tree import process_tree
 
 START_TIMEOUT_S: Final = 30.0
 INTERRUPT_TIMEOUT_S: Final = 1.0
@@ -278,10 +279,9 @@ class ClaudeProcess:
                 directory = str(self._launcher.parent)
                 children = psutil.Process().children()
                 self._guard_pid = next(child.pid for child in children if directory in child.cmdline())
-            guard = psutil.Process(self._guard_pid)
-            return {guard.pid, *(process.pid for process in guard.children(recursive=True))}
         except (psutil.Error, StopIteration):
             return set()
+        return process_tree(self._guard_pid)
 
 
 def _answers_another(result: ResultMessage, prompt_id: str) -> bool:

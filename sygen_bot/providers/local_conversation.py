@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, Literal
-
-import msgspec
+from typing import Final
 
 from sygen_bot.events import ContextSaved
 from sygen_bot.providers.base import Turn
+from sygen_bot.providers.conversation import Message, remembered, saved, turn_starts
 
 ANSWER_TOKENS: Final = 512
 """The longest answer."""
@@ -21,30 +19,25 @@ _LEAST_ANSWER_TOKENS: Final = 64
 """What a message that is long by itself must leave for its answer."""
 
 
-class LocalMessage(msgspec.Struct, frozen=True):
-    role: Literal["system", "user", "assistant"]
-    content: str
-
-
 class Conversation:
     """What one turn begins with, and what the model has answered so far."""
 
     def __init__(self, turn: Turn, *, resume_token: str | None) -> None:
-        self._system = LocalMessage("system", turn.system_prompt or SYSTEM_PROMPT)
-        self._remembered = _remembered(resume_token)
-        self._messages = [*self._remembered, LocalMessage("user", turn.text)]
+        self._system = Message("system", turn.system_prompt or SYSTEM_PROMPT)
+        self._remembered = remembered(resume_token)
+        self._messages = [*self._remembered, Message("user", turn.text)]
         self.answer = ""
 
     @property
-    def prompt(self) -> list[LocalMessage]:
+    def prompt(self) -> list[Message]:
         return [self._system, *self._messages]
 
     def saved(self) -> ContextSaved:
-        answer = [LocalMessage("assistant", self.answer)] if self.answer else []
-        return _saved([*self._messages, *answer])
+        answer = [Message("assistant", self.answer)] if self.answer else []
+        return saved([*self._messages, *answer])
 
     def saved_without_this_turn(self) -> ContextSaved:
-        return _saved(self._remembered)
+        return saved(self._remembered)
 
     @property
     def room(self) -> int:
@@ -66,16 +59,4 @@ class Conversation:
 
     def _later_turns(self) -> list[int]:
         """Where all turns but the oldest begin."""
-        return [index for index, message in enumerate(self._messages) if message.role == "user"][1:]
-
-
-def _saved(messages: Sequence[LocalMessage]) -> ContextSaved:
-    return ContextSaved(msgspec.json.encode(messages).decode())
-
-
-def _remembered(resume_token: str | None) -> list[LocalMessage]:
-    """The messages that a token holds; none if it is damaged."""
-    try:
-        return msgspec.json.decode(resume_token or "[]", type=list[LocalMessage])
-    except (msgspec.DecodeError, UnicodeError):
-        return []
+        return turn_starts(self._messages)[1:]

@@ -13,8 +13,9 @@ import msgspec
 import structlog
 
 from sygen_bot.errors import ProviderFailed
+from sygen_bot.providers.conversation import Message
 from sygen_bot.providers.guard import Guard
-from sygen_bot.providers.local_conversation import ANSWER_TOKENS, LocalMessage
+from sygen_bot.providers.local_conversation import ANSWER_TOKENS
 
 _LOAD_TIMEOUT_S: Final = 60.0
 _OBEY_TIMEOUT_S: Final = 2.5  # with what the guard needs, this stays under the 5 s that a cancellation may take
@@ -79,7 +80,7 @@ class LocalProcess:
         if not self.is_ready:
             raise self._death()
 
-    async def generate(self, messages: Sequence[LocalMessage], room: int) -> AsyncGenerator[Line, None]:
+    async def generate(self, messages: Sequence[Message], room: int) -> AsyncGenerator[Line, None]:
         """What the worker says about one answer, an `end` last.
 
         Raises ProcessDied, ProviderFailed, or PromptTooLong if the context would have less than `room` tokens left for the answer.

@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-import psutil
 import structlog
 
 from sygen_bot.providers.guard import Guard
 from sygen_bot.providers.jsonrpc import Params, Peer
+from sygen_bot.providers.process_tree import process_tree
 
 AFTERMATH_S: Final = 0.3
 """How long what a tool started has, after an interruption, until it must be gone."""
@@ -141,10 +141,4 @@ class StdioAgent:
 
     def _tree(self) -> set[int]:
         """The pids of the guard and of all below it; empty if it is gone."""
-        if self._process is None:
-            return set()
-        try:
-            guard = psutil.Process(self._process.pid)
-            return {guard.pid, *(process.pid for process in guard.children(recursive=True))}
-        except psutil.Error:
-            return set()
+        return set() if self._process is None else process_tree(self._process.pid)
