@@ -4,8 +4,8 @@ BIN := .venv/bin
 # What makes .venv: another Python 3.11 or newer is taken with `make install PYTHON=python3.13`.
 PYTHON ?= python3
 UV_VERSION := 0.13.9
-# Who answers: the small local model always, Claude Code too where its command is there. `make run EXTRAS=local` for less.
-EXTRAS ?= local $(if $(shell command -v claude),claude)
+# Who answers: the small local model and endpoints always, Claude Code and Codex too where their commands are there. `make run EXTRAS=local` for less.
+EXTRAS ?= local openai $(if $(shell command -v claude),claude) $(if $(shell command -v codex),codex)
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 12
@@ -25,7 +25,7 @@ check: .venv/.ready ## the fast checks: format, lint, types, import rules, and t
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2 tests/docs tests/files tests/session tests/testing tests/test_config.py tests/test_architecture.py
 
-test: system check ## everything: the checks and all tests, the real agents included
+test: system tests/node/.ready check ## everything: the checks and all tests, the real agents included
 	$(BIN)/pytest -n 2
 
 bench: .venv/.ready ## measure; writes benchmarks/results and docs/performance.md
@@ -41,6 +41,12 @@ system:
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$${missing[@]}"; \
 	else echo "The tests need: $${missing[*]}. Install that, for example with: sudo apt-get install $${missing[*]}" >&2; exit 1; fi
+
+# Agents that the tests talk to and that come from npm. Without npm those tests are skipped.
+tests/node/.ready: tests/node/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --prefix tests/node --ignore-scripts --no-audit --no-fund --loglevel=error; \
+	else echo "npm is not there: the tests with Gemini CLI are skipped."; fi
+	@touch $@
 
 .venv/bin/uv:
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \

@@ -14,7 +14,19 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table as Grid
 
-from benchmarks import abort, fairness, history, machine, notifications, report, slow_reader, startup, upload, webhooks
+from benchmarks import (
+    abort,
+    agents,
+    fairness,
+    history,
+    machine,
+    notifications,
+    report,
+    slow_reader,
+    startup,
+    upload,
+    webhooks,
+)
 from benchmarks.stack import run as stack
 from benchmarks.tables import circumstances, tables
 
@@ -22,6 +34,7 @@ BENCHMARKS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "stack": stack.run,
     "startup": startup.run,
     "abort": abort.run,
+    "agents": agents.run,
     "fairness": fairness.run,
     "history": history.run,
     "slow_reader": slow_reader.run,

@@ -327,9 +327,12 @@ class Orchestrator:
             raise ProviderUnavailable("No provider can run now. `/model` tells what each of them lacks.")
         provider = self.registry.get(target.provider)
         job.provider, job.model = target.provider, target.model
-        if self._places.locked() and not job.has_ended:
+        is_waiting = self._places.locked()
+        if is_waiting and not job.has_ended:
             session.log.append(job.turn_id, SystemStatus("waiting for another agent to finish"))
         async with self._places:
+            if is_waiting and not job.has_ended:
+                session.log.append(job.turn_id, SystemStatus(None))
             self._at_work += 1
             try:
                 return await self._work(session, job, provider, target, text)

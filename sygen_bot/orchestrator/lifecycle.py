@@ -245,9 +245,11 @@ async def start_api_server(
             "turns_running": orchestrator.turns_running,
             "turns_queued": orchestrator.turns_queued,
             "max_parallel_turns": settings.session.max_parallel_turns,
-            "processes": {
-                name: provider.processes for name, provider in orchestrator.registry.all().items() if provider.processes
-            },
+            "processes": [
+                {"provider": name, "count": provider.processes}
+                for name, provider in orchestrator.registry.all().items()
+                if provider.processes
+            ],
             "approvals_pending": len(approvals.pending()),
             "provider": provider,
             "model": settings.agent.model or settings.model or next(iter(models), None),

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from sygen_bot.errors import AgentDied, ProviderFailed
+from sygen_bot.errors import AgentDied, ProviderFailed, ProviderUnavailable
 from sygen_bot.events import ProviderEvent, SystemStatus, TextDelta, ThinkingDelta, ToolActivity
 from sygen_bot.providers.base import Turn
 from sygen_bot.session.key import SessionKey
@@ -89,6 +89,7 @@ class ProcessPool:
         self._idle_ttl_s = idle_ttl_s
         self._max_warm = max_warm
         self._seats: dict[SessionKey, _Seat] = {}
+        self._is_closed = False
 
     @property
     def processes(self) -> int:
@@ -115,7 +116,7 @@ class ProcessPool:
                     raise AgentDied(
                         f"{self._name} ended unexpectedly, before its answer was complete. Send the message again to retry."
                     ) from None
-                if has_died:
+                if has_died or self._is_closed:
                     raise ProviderFailed(
                         f"{self._name} ended unexpectedly, twice, before it said anything. The gateway's log may say why."
                     ) from None
@@ -136,7 +137,8 @@ class ProcessPool:
         await _all_done(seat.leaving)
 
     async def close(self) -> None:
-        """End all processes."""
+        """End all processes, and start none any more."""
+        self._is_closed = True
         for session, seat in self._seats.items():
             self._dismiss(session, seat)
         await _all_done([task for seat in self._seats.values() for task in seat.leaving])
@@ -162,12 +164,18 @@ class ProcessPool:
                 return warm
             self._dismiss(turn.session, seat)
         await _all_done(seat.leaving)
+        if self._is_closed:
+            raise ProviderUnavailable(f"{self._name} is not asked any more: the gateway stops.")
         try:
-            seat.process = await self._make(turn)
+            process = seat.process = await self._make(turn)
         except OSError as error:
             raise ProviderFailed(f"{self._name} could not be started: {error.strerror}.") from error
-        await seat.process.start()
-        return seat.process
+        try:
+            await process.start()
+        except BaseException:
+            self._dismiss(turn.session, seat, grace_s=0.0)
+            raise
+        return process
 
     async def _rest(self, session: SessionKey, seat: _Seat) -> None:
         """After a turn, however it went: the agent is at rest, and its process waits for the next turn or is gone."""

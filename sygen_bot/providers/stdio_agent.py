@@ -59,6 +59,22 @@ class StdioAgent:
         names_version: bool = True,
     ) -> Peer:
         """Start the process; a missing program shows in `exit_code` 127. Raises OSError. The arguments are those of `Peer`."""
+        starting = asyncio.create_task(self._start(on_notification, on_request, on_closed, names_version))
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await asyncio.wait({starting})  # else `end` would not know of the process
+            if not starting.cancelled():
+                starting.exception()  # nobody needs to hear of it
+            raise
+
+    async def _start(
+        self,
+        on_notification: Callable[[str, Params], None],
+        on_request: Callable[[str, Params], Awaitable[object]],
+        on_closed: Callable[[], None] | None,
+        names_version: bool,
+    ) -> Peer:
         process = self._process = await self._guard.spawn(
             self._argv, env=self._environment, cwd=self._workspace, limit=_CHUNK
         )

@@ -98,7 +98,8 @@ class Undecided(Approvals):
         self.requests.append(request)
         self.asked.set()
         try:
-            return await asyncio.get_running_loop().create_future()
+            never: asyncio.Future[Decision] = asyncio.get_running_loop().create_future()
+            return await never
         finally:
             self.given_up.set()
 

@@ -21,6 +21,10 @@ class Agent:
         self.info = ProviderInfo(id=provider_id, name=provider_id.title(), color="#123456")
         self.models, self.missing, self.is_closed = models, missing, False
 
+    @property
+    def processes(self) -> int:
+        return 0
+
     async def check(self) -> Availability:
         if self.missing:
             return Availability(available=False, reason=self.missing, remedy="Install it.")

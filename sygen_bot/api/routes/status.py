@@ -9,6 +9,13 @@ from sygen_bot.api.auth import protected_router
 from sygen_bot.api.context import ApiContext
 
 
+class Processes(BaseModel):
+    """How many agent processes of a provider are alive, at work or kept warm."""
+
+    provider: str
+    count: int
+
+
 class Status(BaseModel):
     """What the gateway is doing. `provider` and `model`: who answers by default, null where nobody does."""
 
@@ -19,7 +26,7 @@ class Status(BaseModel):
     turns_running: int
     turns_queued: int
     max_parallel_turns: int = Field(description="Agents that may work at once, in all sessions together")
-    processes: dict[str, int] = Field(description="Agent processes that are alive, at work or kept warm, by provider")
+    processes: list[Processes] = Field(description="Of the providers that have any")
     approvals_pending: int = Field(description="Uses of tools that wait for somebody's yes or no")
     provider: str | None
     model: str | None
