@@ -160,6 +160,35 @@ def _abort(result: Result) -> list[Table]:
     ]
 
 
+def _agents(result: Result) -> list[Table]:
+    first, whole = result["targets"]["first_delta_ms"], result["targets"]["turn_ms"]
+    return [
+        Table(
+            (
+                "agent",
+                "to the first delta p50, ms",
+                "p95",
+                f"target {first}",
+                "to the turn p50, ms",
+                "p95",
+                f"target {whole}",
+                "the agent's own turn p50, ms",
+            ),
+            [
+                (
+                    row["agent"],
+                    *(f"{row['first_delta_ms'][key]:.1f}" for key in ("p50", "p95")),
+                    _verdict(row["first_delta_ms"]["p95"], first),
+                    *(f"{row['turn_ms'][key]:.1f}" for key in ("p50", "p95")),
+                    _verdict(row["turn_ms"]["p50"], whole),
+                    f"{row['own_turn_ms']['p50']:.1f}",
+                )
+                for row in result["rows"]
+            ],
+        )
+    ]
+
+
 def _history(result: Result) -> list[Table]:
     pages = Table(
         ("page", "p50, ms", "p95", "max", "target for p95", ""),
@@ -286,6 +315,7 @@ _TABLES: dict[str, Callable[[Result], list[Table]]] = {
     "fairness": _fairness,
     "startup": _startup,
     "abort": _abort,
+    "agents": _agents,
     "history": _history,
     "slow_reader": _slow_reader,
     "upload": _upload,

@@ -29,7 +29,7 @@ from sygen_bot.automation.runner import Runner
 from sygen_bot.automation.tasks import Tasks
 from sygen_bot.automation.webhooks import Webhooks
 from sygen_bot.config import Settings
-from sygen_bot.errors import SetupError, StorageError
+from sygen_bot.errors import SetupError
 from sygen_bot.files.allowed_roots import AllowedRoots
 from sygen_bot.files.images import ImageScaler
 from sygen_bot.files.storage import UploadFolder
@@ -41,12 +41,13 @@ from sygen_bot.orchestrator.chats import ChatSessions
 from sygen_bot.orchestrator.core import AgentProfile, Orchestrator
 from sygen_bot.orchestrator.freshness import Freshness
 from sygen_bot.orchestrator.providers import build_providers
+from sygen_bot.orchestrator.upkeep import keep_clean, keep_fresh
 from sygen_bot.paths import Paths
 from sygen_bot.providers.base import Provider
 from sygen_bot.providers.guard import sweep
 from sygen_bot.providers.registry import ProviderRegistry, Target
 from sygen_bot.session.key import SessionKey
-from sygen_bot.storage.approvals import KEPT_DAYS, ApprovalStore
+from sygen_bot.storage.approvals import ApprovalStore
 from sygen_bot.storage.engine import Storage, open_storage
 from sygen_bot.storage.history import ChatHistory, ChatSession
 from sygen_bot.storage.hooks import HookStore
@@ -56,9 +57,6 @@ from sygen_bot.storage.runs import RunStore
 from sygen_bot.storage.sessions import SessionStore
 from sygen_bot.transcription.chain import Transcriber, TranscriptionOptions, sweep_recordings
 
-_REFRESH_S: Final = 30.0
-_CLEAN_S: Final = 6 * 3600.0
-_DELIVERY_DAYS: Final = 30
 _NEWEST_SESSIONS: Final = 20
 _MOST_TURNS_TOLD_AGAIN: Final = 200
 """A client that has missed more turns than this reads the history instead."""
@@ -134,7 +132,7 @@ async def running_gateway(
         registry = ProviderRegistry(build_providers(settings, paths) if providers is None else providers)
         stack.push_async_callback(registry.close)
         await registry.refresh()
-        refreshing = asyncio.create_task(_keep_fresh(registry))
+        refreshing = asyncio.create_task(keep_fresh(registry))
         stack.callback(refreshing.cancel)
         uploads = UploadFolder(paths.uploads)
         uploads.remove_unfinished()
@@ -204,7 +202,7 @@ async def running_gateway(
         if automation.cron is not None:
             ticking = asyncio.create_task(automation.cron.run(), name="cron")
             stack.callback(ticking.cancel)
-        cleaning = asyncio.create_task(_keep_clean(settings, uploads, center, approvals, automation.webhooks))
+        cleaning = asyncio.create_task(keep_clean(settings, uploads, center, approvals, automation.webhooks))
         stack.callback(cleaning.cancel)
         yield gateway
 
@@ -406,34 +404,3 @@ def _agent(settings: Settings, paths: Paths) -> AgentProfile:
             daily_reset_hour=session.daily_reset_hour,
         ),
     )
-
-
-async def _keep_fresh(registry: ProviderRegistry) -> None:
-    """Notice providers that come and go while the gateway runs."""
-    while True:
-        await asyncio.sleep(_REFRESH_S)
-        await registry.refresh()
-
-
-async def _keep_clean(
-    settings: Settings,
-    uploads: UploadFolder,
-    notifications: NotificationCenter,
-    approvals: Approvals,
-    webhooks: Webhooks | None,
-) -> None:
-    """Remove what is older than it may be."""
-    upload_days, notification_days = settings.cleanup.api_files_days, settings.notifications.keep_days
-    while True:
-        now = time.time()
-        try:
-            if upload_days and (removed := await asyncio.to_thread(uploads.remove_old, days=upload_days, now=now)):
-                _log.info("removed old uploads", files=removed, older_than_days=upload_days)
-            if notification_days:
-                await notifications.remove_old(before=now - notification_days * 86_400)
-            await approvals.remove_old(before=now - KEPT_DAYS * 86_400)
-            if webhooks is not None:
-                await webhooks.forget(before=now - _DELIVERY_DAYS * 86_400)
-        except (OSError, StorageError) as error:
-            _log.warning("what is old cannot be removed", reason=str(error))
-        await asyncio.sleep(_CLEAN_S)

@@ -16,15 +16,17 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sygen_bot.errors import ProviderUnavailable
 from sygen_bot.events import ProviderEvent
-from sygen_bot.providers.acp_process import AcpProcess
 from sygen_bot.providers.acp_profiles import AcpProfile, acp_environment, find_program, find_trouble
 from sygen_bot.providers.base import Availability, ProviderInfo, Turn
 from sygen_bot.providers.pool import AgentProcess, ProcessPool
 from sygen_bot.session.key import SessionKey
+
+if TYPE_CHECKING:
+    from sygen_bot.providers.acp_process import AcpProcess
 
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -85,7 +87,8 @@ class AcpProvider:
             self._profile.prepare, self._run_dir / self._profile.id, self._environment
         )
         model = (self._profile.model_option, turn.model) if self._profile.model_option and turn.model else ()
-        return AcpProcess(
+        process_class = await asyncio.to_thread(_load_process_class)
+        return process_class(
             profile=self._profile,
             run_dir=self._run_dir,
             argv=(program, *self._profile.argv[1:], *arguments, *model),
@@ -97,3 +100,10 @@ class AcpProvider:
     def _learn(self, models: tuple[str, ...]) -> None:
         if not self._configured_models:
             self._models = models
+
+
+def _load_process_class() -> type[AcpProcess]:
+    # What looks after processes is loaded when there is one.
+    from sygen_bot.providers.acp_process import AcpProcess
+
+    return AcpProcess

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import psutil
-
 
 def process_tree(root: int) -> set[int]:
     """The pids of `root` and of everything below it; empty if it is gone.
@@ -38,6 +36,8 @@ def _children(pid: int) -> set[int]:
 
 
 def _searched_tree(root: int) -> set[int]:
+    import psutil  # slow to load, and seldom needed
+
     try:
         process = psutil.Process(root)
         return {process.pid, *(child.pid for child in process.children(recursive=True))}

@@ -125,7 +125,7 @@ def prompt(texts: list[str]) -> dict[str, Any]:
                 "locations": [],
             }
             answer = ask(call, ("allow_always", "allow_once", "reject_once"))
-            say(answer["result"]["outcome"]["optionId"])
+            say(answer["result"]["outcome"].get("optionId", "nothing"))
         case "costs":
             update(
                 {
