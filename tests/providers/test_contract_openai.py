@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from sygen_bot.providers.base import Provider
+from sygen_bot.providers.base import Attachment, Provider
 from sygen_bot.providers.openai import OpenAIProvider
 from sygen_bot.testing.contract import ProviderContract
 from tests.fakes.openai_chat import FakeOpenAI
@@ -15,6 +17,7 @@ from tests.fakes.openai_chat import FakeOpenAI
 
 class TestOpenAI(ProviderContract):
     turn_timeout_s = 20.0
+    attaches = True
 
     @pytest.fixture(autouse=True)
     async def model(self) -> AsyncIterator[None]:
@@ -40,3 +43,7 @@ class TestOpenAI(ProviderContract):
 
     def remembers(self, answer: str, resume_token: str | None) -> bool:
         return answer == "2 turns" and "I shall remember" in (resume_token or "")
+
+    def sees(self, attachment: Attachment) -> bool:
+        picture = base64.b64encode(attachment.path.read_bytes()).decode()
+        return f"data:image/png;base64,{picture}" in json.dumps(self.api.requests[-1].body)
