@@ -57,11 +57,15 @@ async def _measure(name: str) -> dict[str, Any]:
             home = Path(folder) / "home"
             (home / "config").mkdir(parents=True, mode=0o700)
             (home / "config" / "config.json").write_text(json.dumps({"providers": {name: settings}}))
-            with gateway("--provider", name, home=home) as server:
+            running = gateway("--provider", name, home=home)
+            server = await asyncio.to_thread(running.__enter__)  # it may ask the scripted model, which is here
+            try:
                 wire = await connect(server.port, token=server.token, chat_id=1)
                 for _ in range(3):  # so that it is warm
                     await _turn(wire)
                 spans = [await _turn(wire) for _ in range(TURNS)]
+            finally:
+                await asyncio.to_thread(running.__exit__, None, None, None)
         pieces = [line.split() for line in log.read_text().splitlines()]
     added = [_added(span, pieces) for span in spans]
     return {
@@ -77,7 +81,9 @@ async def _measure(name: str) -> dict[str, Any]:
 async def _turn(wire: Wire) -> tuple[float, float, float]:
     """When it was asked, when its first delta came, when its result came."""
     asked = wire.send(type="message", text=_SPEECH)
-    _, first = await wire.event_of("text_delta")
+    begun, first = await wire.event_of("text_delta", "result", "error")
+    if begun["type"] != "text_delta":
+        raise RuntimeError(f"the agent said nothing: {begun}")
     result, ended = await wire.event_of("result", "error")
     if _SPOKEN not in result.get("text", ""):
         raise RuntimeError(f"the answer is wrong: {result}")

@@ -52,7 +52,7 @@ class ToolActivity(msgspec.Struct, frozen=True):
 class ApprovalRequest(msgspec.Struct, frozen=True):
     """Somebody has to say whether the agent may use a tool. `expires_at`: epoch seconds; nobody by then means no.
 
-    `input` is shown in full, or as text with `truncated`.
+    `input` is shown in full, or as text with `truncated`. `pattern`: what `allow_always` would hold for.
     """
 
     id: str
@@ -65,6 +65,7 @@ class ApprovalRequest(msgspec.Struct, frozen=True):
     options: tuple[ApprovalDecision, ...]
     expires_at: float
     truncated: bool = False
+    pattern: str = ""
 
 
 class ApprovalResolved(msgspec.Struct, frozen=True, gc=False):

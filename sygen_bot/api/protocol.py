@@ -471,6 +471,7 @@ class _ApprovalRequestMessage(msgspec.Struct, tag_field="type", tag="approval_re
     options: tuple[ApprovalDecision, ...]
     expires_at: float
     truncated: bool = False
+    pattern: str = ""
     cursor: str = ""
 
 

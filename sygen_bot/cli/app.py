@@ -19,6 +19,7 @@ import typer
 from sygen_bot import __version__
 from sygen_bot.cli import (
     api,
+    approvals,
     ask,
     chat,
     config,
@@ -75,6 +76,7 @@ app.add_typer(model.app, name="model")
 app.add_typer(task.app, name="task")
 app.add_typer(cron.app, name="cron")
 app.add_typer(hook.app, name="hook")
+app.add_typer(approvals.app, name="approvals")
 app.command("notifications", epilog=notifications.EPILOG)(notifications.notifications)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -21,6 +21,9 @@ from sygen_bot.cli.connection import (
 )
 from sygen_bot.cli.terminal import command_line, program
 
+if TYPE_CHECKING:
+    from sygen_bot.client import ApprovalDecision
+
 EPILOG: Final = f"""\b
 Exit codes:
   0    answered
@@ -35,6 +38,7 @@ Examples:
   {program()} ask "what is a monad?"
   git diff | {program()} ask "review this"
   {program()} ask - < question.txt
+  {program()} ask --yes "run the tests and tell me what fails"
   {program()} ask --json "hello" | jq -r 'select(.type == "result").text'
 """
 
@@ -51,6 +55,10 @@ def ask(
     timeout: Annotated[
         float | None, typer.Option(metavar="SECONDS", callback=_positive, help="Abort the turn if it takes longer.")
     ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Allow every use of a tool that the agent asks about for this question.")
+    ] = False,
+    no: Annotated[bool, typer.Option("--no", help="Deny them all.")] = False,
     chat_id: ChatOption = None,
     channel_id: ChannelOption = None,
     url: UrlOption = None,
@@ -59,8 +67,11 @@ def ask(
 ) -> None:
     """Ask one question. What comes on standard input is added to it.
 
-    The answer streams to standard output. Tool activity and status go to standard error, if that is a terminal.
+    The answer streams to standard output. Tool activity and status go to standard error, if that is a terminal; there you are asked
+    what the agent may do, too. Elsewhere it waits for another device.
     """
+    if yes and no:
+        raise typer.BadParameter("--yes and --no are one too many")
     question = _question(text or [])
     try:
         endpoint = find_gateway(url, token, server_key)
@@ -73,7 +84,9 @@ def ask(
     from sygen_bot.cli.printing import AnswerPrinter, JsonPrinter
 
     printer = JsonPrinter() if as_json else AnswerPrinter()
-    raise typer.Exit(asyncio.run(ask_once(endpoint, question, printer, timeout_s=timeout, chat=(chat_id, channel_id))))
+    chat = (chat_id, channel_id)
+    tools: ApprovalDecision | None = "allow_once" if yes else "deny" if no else None
+    raise typer.Exit(asyncio.run(ask_once(endpoint, question, printer, timeout_s=timeout, chat=chat, tools=tools)))
 
 
 def _question(words: list[str]) -> str:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import uuid
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Final
 
-from sygen_bot.cli.connection import ABORTED, ANSWERED, FAILED, NO_CONNECTION, Endpoint, with_advice
+from sygen_bot.cli.approver import Approver
+from sygen_bot.cli.asker import TerminalAsker
+from sygen_bot.cli.connection import ABORTED, ANSWERED, FAILED, NO_CONNECTION, Endpoint, device_name, with_advice
 from sygen_bot.cli.interrupts import on_interrupt
 from sygen_bot.client import ClientError, Gateway, MessageRefused, connect
 
 if TYPE_CHECKING:
     from sygen_bot.cli.printing import AnswerPrinter
+    from sygen_bot.client import ApprovalDecision
 
 GIVE_UP_S: Final = 15.0
 """How long a lost connection may take to come back. The agent goes on meanwhile, and the answer waits."""
@@ -26,9 +31,10 @@ async def ask_once(
     *,
     timeout_s: float | None,
     chat: tuple[int | None, int | None],
+    tools: ApprovalDecision | None = None,
 ) -> int:
-    """Ask, print, and return the exit code."""
-    asking = _Asking(printer)
+    """Ask, print, and return the exit code. `tools`: the answer to whatever the agent asks about tools in this turn; None asks people."""
+    asking = _Asking(printer, tools)
     with on_interrupt(asking.stop):
         timer = None if timeout_s is None else asyncio.get_running_loop().call_later(timeout_s, asking.stop, _TIME_OUT)
         try:
@@ -51,8 +57,9 @@ async def ask_once(
 class _Asking:
     """One question on its way. `stopped_by`: the signal that ended it, or 0 for the time-out."""
 
-    def __init__(self, printer: AnswerPrinter) -> None:
+    def __init__(self, printer: AnswerPrinter, tools: ApprovalDecision | None) -> None:
         self._printer = printer
+        self._tools = tools
         self._task: asyncio.Task[int] | None = None
         self._gateway: Gateway | None = None
         self._aborting: asyncio.Task[None] | None = None
@@ -88,19 +95,40 @@ class _Asking:
             server_key=endpoint.server_key,
             ssl_context=endpoint.ssl_context,
             give_up_after_s=GIVE_UP_S,
+            approvals=True,
+            device=device_name(),
         ) as gateway:
             if question.strip().lower() == "/stop":
                 return await _stop_turns(gateway, self._printer)
             self._gateway = gateway
             try:
-                self._printer.begin()
-                async with aclosing(gateway.ask(question)) as events:
-                    async for event in events:
-                        self._printer.show(event)
+                await self._answer(gateway, question)
             except BrokenPipeError:  # who read the answer has heard enough
                 await _abort(gateway)
                 raise
         return ABORTED if self._printer.was_aborted else ANSWERED
+
+    async def _answer(self, gateway: Gateway, question: str) -> None:
+        message_id = uuid.uuid4().hex
+        asker = TerminalAsker(self._printer)
+        approver = Approver(
+            gateway,
+            asker,
+            stop=lambda: self.stop(signal.SIGINT),
+            decide=lambda request: self._tools if request.turn_id == gateway.turn_of(message_id) else None,
+            hear=self._printer.approval,
+        )
+        following = asyncio.create_task(approver.follow())
+        try:
+            self._printer.begin()
+            async with aclosing(gateway.ask(question, message_id=message_id)) as events:
+                async for event in events:
+                    await approver.free()
+                    self._printer.show(event)
+        finally:
+            following.cancel()
+            await approver.put_away()
+            asker.close()
 
 
 async def _abort(gateway: Gateway) -> None:

@@ -21,6 +21,8 @@ EPILOG: Final = """\b
 In the conversation:
   Enter sends, Alt-Enter makes a new line, Tab completes, Up brings back what you said
   Ctrl-C stops the turn that runs; with nothing running it clears the line, or leaves like Ctrl-D
+  What the agent may do is asked: y allows it once, a always, n denies it, v shows all of it
+  /approve asks what waits in other conversations
   /help lists the gateway's commands, @NAME asks one provider or model once, /quit leaves
 
 Lines that are piped in are asked one after another. Exit codes: 0 left; 2 wrong usage or configuration; 4 no connection.

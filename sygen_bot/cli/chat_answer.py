@@ -65,10 +65,15 @@ class AnswerView:
         self._started = time.monotonic()
         self._spinner = Spinner("dots" if console.encoding.startswith("utf") else "line")
         self._ends_with_line = False
-        self._live = Live(
-            self, console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
-        )
-        self._live.start(refresh=True)
+        self._live = self._started_live()
+
+    def step_aside(self) -> None:
+        """Leave the end of the screen to somebody else, until `go_on`. No `refresh` meanwhile. What was said stands above."""
+        self._live.stop()
+        self._print_text(len(self._text))
+
+    def go_on(self) -> None:
+        self._live = self._started_live()
 
     def add_text(self, text: str) -> None:
         self._text += clean(text)
@@ -93,6 +98,18 @@ class AnswerView:
         self._print_text(len(self._text))
         if self._ends_with_line:
             self._console.print()
+
+    def _started_live(self) -> Live:
+        live = Live(
+            self,
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        live.start(refresh=True)
+        return live
 
     def _print_text(self, length: int) -> None:
         block, self._text = self._text[:length], self._text[length:]

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import sys
 from typing import TYPE_CHECKING, Final
 
 from sygen_bot.cli.printing import AnswerPrinter
+from sygen_bot.cli.question_plain import ask_by_line
 from sygen_bot.cli.terminal import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sygen_bot.cli.elsewhere import Said
-    from sygen_bot.client import AnswerEvent
+    from sygen_bot.cli.question import Reply
+    from sygen_bot.client import AnswerEvent, ApprovalRequest
 
 _CHUNK: Final = 64 * 1024
 
@@ -25,12 +28,43 @@ class PlainScreen:
     def __init__(self) -> None:
         self._lines = LineReader(sys.stdin.fileno())
         self._printer = AnswerPrinter()
+        self._no_question = asyncio.Event()
+        self._no_question.set()
+        self._reading: asyncio.Future[str | None] | None = None
 
     async def read(self) -> str | None:
-        if sys.stdin.isatty():
-            sys.stdout.write("> ")
+        while True:
+            await self._no_question.wait()
+            if sys.stdin.isatty():
+                sys.stdout.write("> ")
+                sys.stdout.flush()
+            self._reading = asyncio.ensure_future(self._lines.read())
+            try:
+                return await self._reading
+            except asyncio.CancelledError:
+                if self._no_question.is_set():
+                    raise
+            finally:
+                self._reading.cancel()
+                self._reading = None
+
+    @property
+    def can_ask(self) -> bool:
+        return sys.stdin.isatty()
+
+    async def ask(self, request: ApprovalRequest, *, others: Callable[[], int]) -> Reply:  # noqa: ARG002 - it shows soon enough
+        self._no_question.clear()
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)  # until it has let go of the terminal
+            sys.stdout.write("\n")
             sys.stdout.flush()
-        return await self._lines.read()
+        before = self._lines.set_aside()
+        try:
+            return await ask_by_line(request, say=self.note, read=self._lines.read)
+        finally:
+            self._lines.give_back(before)
+            self._no_question.set()
 
     def begin(self) -> None:
         self._printer = AnswerPrinter()
@@ -85,6 +119,16 @@ class LineReader:
             return None
         line, _, self._buffer = self._buffer.partition(b"\n")
         return line.decode("utf-8", "replace").removesuffix("\r")
+
+    def set_aside(self) -> bytes:
+        """All that was typed until now, for `give_back`: what is read next comes after that."""
+        while select.select([self._descriptor], [], [], 0)[0] and not self._at_end:
+            self._take()
+        before, self._buffer = self._buffer, b""
+        return before
+
+    def give_back(self, before: bytes) -> None:
+        self._buffer = before + self._buffer
 
     def close(self) -> None:
         """There is no more."""

@@ -14,10 +14,13 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion, Path
 from prompt_toolkit.document import Document
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.input.typeahead import store_typeahead
 from prompt_toolkit.input.vt100 import Vt100Input
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.input.vt100_parser import Vt100Parser
+from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent
 from prompt_toolkit.styles import Style
 
+from sygen_bot.cli.approver import APPROVE
 from sygen_bot.cli.conversation import QUIT, SEND
 from sygen_bot.orchestrator.commands import COMMANDS
 from sygen_bot.paths import Paths
@@ -25,6 +28,11 @@ from sygen_bot.paths import Paths
 if TYPE_CHECKING:
     from sygen_bot.client import Gateway
 
+_OWN = (
+    (SEND, "shows the agent a file"),
+    (APPROVE, "answers what agents ask, in other conversations too"),
+    (QUIT[0], "leaves"),
+)
 _STYLE = Style.from_dict({"prompt": "bold ansicyan", "bottom-toolbar": "noreverse fg:ansibrightblack"})
 
 
@@ -44,6 +52,15 @@ def make_prompt(gateway: Gateway, *, status: Callable[[], str]) -> PromptSession
         input=_SteadyInput(sys.stdin),
         reserve_space_for_menu=4,
     )
+
+
+def type_ahead(prompt: PromptSession[str], keys: str) -> None:
+    """Have the prompt take `keys` when it is there the next time."""
+    presses: list[KeyPress] = []
+    parser = Vt100Parser(presses.append)
+    parser.feed(keys)
+    parser.flush()
+    store_typeahead(prompt.app.input, presses)
 
 
 class _SteadyInput(Vt100Input):
@@ -74,7 +91,7 @@ class NameCompleter(Completer):
             return
         elif typed.startswith("/"):
             commands = [(name, command.summary) for name, command in COMMANDS.items()]
-            yield from _matching(typed, [*commands, (SEND, "shows the agent a file"), (QUIT[0], "leaves")])
+            yield from _matching(typed, [*commands, *_OWN])
         elif typed.startswith("@"):
             yield from _matching(typed, [(f"@{name}", what) for name, what in self._names()])
 

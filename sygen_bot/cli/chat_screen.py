@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import termios
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from prompt_toolkit.application import run_in_terminal
+from prompt_toolkit.document import Document
 from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.rule import Rule
@@ -18,16 +18,22 @@ from rich.text import Text
 
 from sygen_bot import __version__
 from sygen_bot.cli.chat_answer import AnswerView, markdown
-from sygen_bot.cli.chat_prompt import make_prompt
+from sygen_bot.cli.chat_prompt import make_prompt, type_ahead
+from sygen_bot.cli.keys import Keys, Quiet
 from sygen_bot.cli.printing import REASONS
+from sygen_bot.cli.question import Question, Reply
 from sygen_bot.cli.terminal import clean, command_line
 from sygen_bot.events import Result, SystemStatus, TextDelta, ToolActivity
 
 if TYPE_CHECKING:
     from sygen_bot.cli.elsewhere import Said
-    from sygen_bot.client import AnswerEvent, ConnectionState, Gateway
+    from sygen_bot.client import AnswerEvent, ApprovalRequest, ConnectionState, Gateway
 
 _FRAME_S: Final = 0.08
+
+
+class _Paused(Exception):
+    """The prompt steps aside for a question."""
 
 
 class RichScreen:
@@ -41,18 +47,19 @@ class RichScreen:
         self._prompt = make_prompt(gateway, status=self._status)
         self._view: AnswerView | None = None
         self._drawing: asyncio.Task[None] | None = None
-        self._quiet: _Quiet = _Quiet()
+        self._quiet = Quiet(sys.stdin.fileno())
         self._quiet.start()  # to the end: in between, keys that mean something to a cooked terminal would be lost
         self._notes: deque[RenderableType] = deque()
         self._model_may_differ = False
         self._is_leaving = False
+        self._no_question = asyncio.Event()
+        self._no_question.set()
+        self._stepped_aside = asyncio.Event()
         self._welcome()
 
     async def read(self) -> str | None:
-        if self._is_leaving:
-            return None
         try:
-            text: str = await self._prompt.prompt_async()
+            text = await self._typed()
         except (EOFError, KeyboardInterrupt):
             return None
         finally:
@@ -60,9 +67,58 @@ class RichScreen:
         self._model_may_differ |= text.split()[:1] == ["/model"] and len(text.split()) > 1
         return None if self._is_leaving else text
 
+    async def _typed(self) -> str:
+        """What the person says. Questions come in between, and what was typed until then is there again."""
+        kept = Document()
+        while True:
+            await self._no_question.wait()
+            if self._is_leaving:
+                raise EOFError
+            try:
+                return await self._prompt.prompt_async(default=kept)
+            except _Paused:
+                kept = self._prompt.default_buffer.document
+                self._print_notes()
+                self._stepped_aside.set()
+            finally:
+                self._prompt.app.erase_when_done = False
+
+    @property
+    def can_ask(self) -> bool:
+        return True
+
+    async def ask(self, request: ApprovalRequest, *, others: Callable[[], int]) -> Reply:
+        self._no_question.clear()
+        question = Question(request, console=self._console, keys=Keys(sys.stdin.fileno()), others=others)
+        try:
+            await self._step_aside()
+            return await question.answer()
+        finally:
+            type_ahead(self._prompt, question.typed_ahead)
+            self._no_question.set()
+            if self._view is not None:
+                self._view.go_on()
+                self._drawing = asyncio.create_task(self._draw(self._view))
+
+    async def _step_aside(self) -> None:
+        """Take the prompt, or the end of an answer that grows, from the screen."""
+        if self._view is not None:
+            if self._drawing is not None:
+                self._drawing.cancel()
+            self._view.step_aside()
+        app = self._prompt.app
+        if app.is_running and app.future is not None and not app.future.done():
+            self._stepped_aside.clear()
+            app.erase_when_done = True
+            app.exit(exception=_Paused())
+            await self._stepped_aside.wait()
+
     def begin(self) -> None:
         self._view = AnswerView(self._console, waiting_for=self._waiting_for)
-        self._drawing = asyncio.create_task(self._draw(self._view))
+        if self._no_question.is_set():
+            self._drawing = asyncio.create_task(self._draw(self._view))
+        else:
+            self._view.step_aside()
 
     def show(self, event: AnswerEvent) -> None:
         view = self._view
@@ -176,26 +232,3 @@ class RichScreen:
 def _question(text: str) -> Text:
     """As it looks where it was typed, but quiet."""
     return Text("> " + clean(text).strip("\n").replace("\n", "\n  "), style="dim")
-
-
-class _Quiet:
-    """Keeps what is typed while no prompt is there from being echoed. It is not lost: the next prompt gets it."""
-
-    def __init__(self) -> None:
-        self._before: list[int | list[bytes | int]] | None = None
-
-    def start(self) -> None:
-        descriptor = sys.stdin.fileno()
-        try:
-            self._before = termios.tcgetattr(descriptor)
-            silent = termios.tcgetattr(descriptor)
-            silent[0] &= ~termios.ICRNL
-            silent[3] &= ~(termios.ECHO | termios.ICANON)  # as the prompt has it, but that Ctrl-C is a signal
-            termios.tcsetattr(descriptor, termios.TCSANOW, silent)
-        except termios.error:
-            self._before = None
-
-    def stop(self) -> None:
-        if self._before is not None:
-            termios.tcsetattr(sys.stdin.fileno(), termios.TCSANOW, self._before)
-            self._before = None

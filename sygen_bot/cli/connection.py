@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from dataclasses import dataclass
@@ -72,6 +73,7 @@ ANSWERED, FAILED, USAGE, ABORTED, NO_CONNECTION = 0, 1, 2, 3, 4
 """Exit codes of the commands that talk."""
 
 _STARTING_S: Final = 5.0
+_LONGEST_NAME: Final = 64
 
 
 class NoGateway(SetupError):
@@ -170,6 +172,11 @@ def started_instance(paths: Paths) -> Instance | None:
             )
         time.sleep(0.05)
     return instance
+
+
+def device_name() -> str:
+    """What others are told of who answers here."""
+    return f"terminal on {os.uname().nodename}"[:_LONGEST_NAME]
 
 
 def with_advice(error: Exception, endpoint: Endpoint) -> str:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import typer
 
-from sygen_bot.cli.connection import NO_CONNECTION, Endpoint, with_advice
+from sygen_bot.cli.approver import APPROVE, Approver, Asker
+from sygen_bot.cli.connection import NO_CONNECTION, Endpoint, device_name, with_advice
 from sygen_bot.cli.elsewhere import Elsewhere
 from sygen_bot.cli.interrupts import on_interrupt
 from sygen_bot.cli.terminal import is_smart
@@ -30,7 +31,7 @@ from sygen_bot.client import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sygen_bot.cli.elsewhere import Said
     from sygen_bot.client import AnswerEvent, ConnectionState
@@ -51,6 +52,8 @@ async def converse(endpoint: Endpoint, chat_id: int | None, channel_id: int | No
             server_key=endpoint.server_key,
             ssl_context=endpoint.ssl_context,
             on_state=conversation.state_changed,
+            approvals=True,
+            device=device_name(),
         ) as gateway:
             conversation.allow_plain = endpoint.is_private
             return await conversation.run(gateway, _screen(gateway, endpoint, conversation), endpoint)
@@ -63,7 +66,7 @@ class _CannotSend(Exception):
     """A file is not sent. The text says why."""
 
 
-class Screen(Protocol):
+class Screen(Asker, Protocol):
     """Where a conversation is read and shown."""
 
     async def read(self) -> str | None:
@@ -114,7 +117,10 @@ class Conversation:
         self._is_leaving = False
         self._over: ClientError | None = None
         self._aborting: asyncio.Task[None] | None = None
+        self._stopping: asyncio.Task[None] | None = None
         self._is_sending = False
+        self._stop: Callable[[], None] | None = None
+        """Ends the turn that was asked for here, while it runs."""
         self.allow_plain = False
         """Whether files may travel over http, because the way is private."""
 
@@ -131,20 +137,25 @@ class Conversation:
         """The exit code."""
         self._screen = screen
         elsewhere = Elsewhere(gateway, screen)
+        approver = Approver(gateway, screen, stop=lambda: self._stop_turn(gateway), elsewhere=f"{APPROVE} answers")
         following: list[asyncio.Task[None]] = []
         try:
             await elsewhere.recall()
-            following = [asyncio.create_task(elsewhere.follow()), asyncio.create_task(self._follow(gateway, screen))]
+            work = (elsewhere.follow(), approver.follow(), self._follow(gateway, screen))
+            following = [asyncio.create_task(each) for each in work]
             while not self._is_leaving and self._over is None:
                 text = await screen.read()
                 if text is None or text.strip().lower() in QUIT:
                     break
-                if text.strip():
-                    await self._turn(gateway, screen, elsewhere, text)
+                if text.strip().lower() == APPROVE:
+                    await approver.ask_all()
+                elif text.strip():
+                    await self._turn(gateway, screen, elsewhere, approver, text)
         finally:
             self._screen = None
             for task in following:
                 task.cancel()
+            await approver.put_away()
             screen.close()
             await asyncio.gather(*following, return_exceptions=True)
             await elsewhere.close()
@@ -163,8 +174,10 @@ class Conversation:
             self._over = error
             screen.leave()
 
-    async def _turn(self, gateway: Gateway, screen: Screen, elsewhere: Elsewhere, text: str) -> None:
-        answering = asyncio.create_task(self._answer(gateway, screen, elsewhere, text))
+    async def _turn(
+        self, gateway: Gateway, screen: Screen, elsewhere: Elsewhere, approver: Approver, text: str
+    ) -> None:
+        answering = asyncio.create_task(self._answer(gateway, screen, elsewhere, approver, text))
 
         def interrupted(number: int) -> None:
             if self._aborting is not None or number == signal.SIGTERM:
@@ -176,17 +189,23 @@ class Conversation:
                 self._aborting = asyncio.create_task(self._abort(gateway))
 
         screen.begin()
+        self._stop = lambda: interrupted(signal.SIGINT)
         try:
             with on_interrupt(interrupted):
                 await asyncio.wait([answering])
         finally:
+            self._stop = None
+            if not answering.done():
+                await approver.put_away()
             screen.end()
             self._aborting = None
             answering.cancel()
         if not answering.cancelled() and (error := answering.exception()) is not None:
             raise error
 
-    async def _answer(self, gateway: Gateway, screen: Screen, elsewhere: Elsewhere, text: str) -> None:
+    async def _answer(
+        self, gateway: Gateway, screen: Screen, elsewhere: Elsewhere, approver: Approver, text: str
+    ) -> None:
         try:
             if text.strip().lower() == "/stop":  # no turn: nothing but the number of stopped ones answers it
                 stopped = await gateway.abort()
@@ -199,6 +218,7 @@ class Conversation:
             try:
                 async with aclosing(gateway.ask(text, message_id=message_id)) as events:
                     async for event in events:
+                        await approver.free()
                         screen.show(event)
             except asyncio.CancelledError:
                 elsewhere.leave_to_us(message_id)
@@ -230,6 +250,13 @@ class Conversation:
         finally:
             self._is_sending = False
         return uploaded.prompt
+
+    def _stop_turn(self, gateway: Gateway) -> None:
+        """End the turn whose agent asks, whoever began it."""
+        if self._stop is not None:
+            self._stop()
+        elif self._stopping is None or self._stopping.done():
+            self._stopping = asyncio.create_task(self._abort(gateway))
 
     async def _abort(self, gateway: Gateway) -> None:
         with suppress(ClientError):  # then the turn ends with the connection

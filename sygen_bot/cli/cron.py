@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final
-from urllib.parse import quote
 
 import typer
 
+from sygen_bot.cli.calling import asked, call, endpoint_of, print_json, print_table, segment
 from sygen_bot.cli.connection import (
     ChannelOption,
     ChatOption,
-    Endpoint,
     ServerKeyOption,
     TokenOption,
     UrlOption,
@@ -24,6 +21,7 @@ from sygen_bot.cli.connection import (
 from sygen_bot.cli.terminal import clean, command_line, program
 from sygen_bot.errors import SygenError
 
+_JOBS: Final = "/api/cron"
 _TITLE_CHARS: Final = 60
 _ADD_EPILOG: Final = f"""\b
 A schedule has five fields: minute, hour, day of the month, month, day of the week.
@@ -51,7 +49,7 @@ app = typer.Typer(no_args_is_help=True, help="Cron jobs: what an agent does by t
 def _complete_id(context: typer.Context, incomplete: str) -> list[tuple[str, str]]:
     given = (context.params.get(name) for name in ("url", "token", "server_key"))
     try:
-        jobs = _call(find_gateway(*given), "GET")
+        jobs = call(find_gateway(*given), "GET", _JOBS)
     except SygenError:
         return []
     return [(job["id"], clean(job["title"])) for job in jobs if job["id"].startswith(incomplete)]
@@ -108,7 +106,7 @@ def add(
         "prompt": text,
         "enabled": not disabled,
     } | _options(timezone, agent, provider, model, chat_id, channel_id, quiet, missed)
-    job = _call(find_gateway(url, token, server_key), "POST", body=body)
+    job = asked(endpoint_of(url, token, server_key), "POST", _JOBS, body)
     _print_changed(job, as_json, "made")
 
 
@@ -117,12 +115,12 @@ def list_(
     as_json: _AsJson = False, url: UrlOption = None, token: TokenOption = None, server_key: ServerKeyOption = None
 ) -> None:
     """List the jobs, when each is due, and how it went last."""
-    jobs = _call(find_gateway(url, token, server_key), "GET")
+    jobs = asked(endpoint_of(url, token, server_key), "GET", _JOBS)
     if as_json:
-        _print_json(jobs)
+        print_json(jobs)
     elif jobs:
         rows = [(job["id"], job["title"], job["schedule"], _next(job), _last(job["last_run"])) for job in jobs]
-        _print_table(("id", "title", "schedule", "next", "last"), rows)
+        print_table(("id", "title", "schedule", "next", "last"), rows)
     else:
         typer.echo(f"There are none. `{command_line('cron', 'add', '--help')}` tells how to make one.", err=True)
 
@@ -137,11 +135,11 @@ def show(
     server_key: ServerKeyOption = None,
 ) -> None:
     """Show a job, its last runs, and what the last one said."""
-    gateway = find_gateway(url, token, server_key)
-    job = _call(gateway, "GET", _path(job_id))
-    found = _call(gateway, "GET", f"{_path(job_id)}/runs?limit={runs}") if runs else []
+    gateway = endpoint_of(url, token, server_key)
+    job = asked(gateway, "GET", _path(job_id))
+    found = asked(gateway, "GET", f"{_path(job_id)}/runs?limit={runs}") if runs else []
     if as_json:
-        _print_json({**job, "runs": found})
+        print_json({**job, "runs": found})
         return
     for name, value in _facts(job):
         typer.echo(clean(f"{name:<10} {value}"))
@@ -149,7 +147,7 @@ def show(
     if found:
         typer.echo()
         rows = [(run["id"], _moment(run["created_at"]), run["status"], _took(run), _outcome(run)) for run in found]
-        _print_table(("run", "when", "status", "took", "outcome"), rows)
+        print_table(("run", "when", "status", "took", "outcome"), rows)
 
 
 @app.command()
@@ -185,7 +183,7 @@ def edit(
     body |= {name: value for name, value in given.items() if value is not None}
     if not body:
         raise typer.BadParameter("say what is to be different")
-    job = _call(find_gateway(url, token, server_key), "PUT", _path(job_id), body)
+    job = asked(endpoint_of(url, token, server_key), "PUT", _path(job_id), body)
     _print_changed(job, as_json, "changed")
 
 
@@ -198,9 +196,9 @@ def run(
     server_key: ServerKeyOption = None,
 ) -> None:
     """Run a job now, beside its schedule, even if it is off. A notification tells its end."""
-    started = _call(find_gateway(url, token, server_key), "POST", f"{_path(job_id)}/run")
+    started = asked(endpoint_of(url, token, server_key), "POST", f"{_path(job_id)}/run")
     if as_json:
-        _print_json(started)
+        print_json(started)
     else:
         typer.echo(clean(f"{started['id']}  {started['title']}: under way"))
 
@@ -208,21 +206,15 @@ def run(
 @app.command()
 def remove(job_id: _Id, url: UrlOption = None, token: TokenOption = None, server_key: ServerKeyOption = None) -> None:
     """Remove a job. What runs goes on."""
-    _call(find_gateway(url, token, server_key), "DELETE", _path(job_id))
+    asked(endpoint_of(url, token, server_key), "DELETE", _path(job_id))
     typer.echo("Removed.")
 
 
 # --- what goes there --------------------------------------------------------------------------------------------------
 
 
-def _call(gateway: Endpoint, method: str, path: str = "", body: object = None) -> Any:  # JSON
-    from sygen_bot.cli.calling import call
-
-    return call(gateway, method, f"/api/cron{path}", body)
-
-
 def _path(job_id: str) -> str:
-    return f"/{quote(job_id, safe='', errors='replace')}"
+    return f"{_JOBS}{segment(job_id)}"
 
 
 def _options(
@@ -311,28 +303,6 @@ def _outcome(run: dict[str, Any]) -> str:
 
 def _print_changed(job: dict[str, Any], as_json: bool, what: str) -> None:
     if as_json:
-        _print_json(job)
+        print_json(job)
     else:
         typer.echo(clean(f"{job['id']}  {job['title']}: {what}, next {_next(job)} ({job['timezone']})"))
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table for people, lines with tabs for programs."""
-    if not sys.stdout.isatty():
-        for row in rows:
-            typer.echo("\t".join(" ".join(clean(cell).split()) for cell in row))
-        return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for number, name in enumerate(head):
-        table.add_column(name, no_wrap=number == 0, overflow="fold" if number == 0 else "ellipsis")
-    for row in rows:
-        table.add_row(*(Text(" ".join(clean(cell).split())) for cell in row))
-    Console().print(table)

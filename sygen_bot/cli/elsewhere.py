@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sygen_bot.cli.chat_answer import finished_length
 from sygen_bot.cli.printing import REASONS
-from sygen_bot.client import ClientError, Result, TextDelta, UserMessage
+from sygen_bot.client import ApprovalRequest, ClientError, Result, TextDelta, UserMessage
 from sygen_bot.events import Failed
 
 if TYPE_CHECKING:
@@ -106,6 +106,10 @@ class Elsewhere:
                 self._answers[turn_id] = ""
             case TextDelta(text) if turn_id in self._answers:
                 self._hear(turn_id, text)
+            case ApprovalRequest() if turn_id in self._answers:  # who is asked has to know what was said
+                said, self._answers[turn_id] = self._answers[turn_id], ""
+                if said.strip():
+                    self._screen.block(said)
             case Result() if turn_id in self._answers:
                 rest = self._answers.pop(turn_id) or (event.text if event.stream_fallback else "")
                 if rest.strip():

@@ -9,10 +9,10 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
-from urllib.parse import quote
 
 import typer
 
+from sygen_bot.cli.calling import asked, endpoint_of, print_json, segment
 from sygen_bot.cli.connection import (
     ChannelOption,
     ChatOption,
@@ -20,10 +20,10 @@ from sygen_bot.cli.connection import (
     ServerKeyOption,
     TokenOption,
     UrlOption,
-    find_gateway,
 )
 from sygen_bot.cli.terminal import clean, command_line
 
+_HOOKS: Final = "/api/webhooks"
 _RUN_S: Final = 600.0
 _LOOK_S: Final = 0.3
 _SHOWN_DELIVERIES: Final = 10
@@ -98,11 +98,11 @@ def add(
         "provider": provider,
         "model": model,
     }
-    gateway = find_gateway(url, token, server_key)
-    made = _call(gateway, "POST", "", body)
+    gateway = endpoint_of(url, token, server_key)
+    made = asked(gateway, "POST", _HOOKS, body)
     where = _address(gateway, made)
     if as_json:
-        _print_json({**made, "url": where})
+        print_json({**made, "url": where})
         return
     _print_lines([("id", made["id"]), ("url", where), ("secret", f"{made['secret']}  (shown only now)")])
     typer.echo(_advice(made, where))
@@ -113,9 +113,9 @@ def list_(
     as_json: _AsJson = False, url: UrlOption = None, token: TokenOption = None, server_key: ServerKeyOption = None
 ) -> None:
     """List the webhooks."""
-    hooks = _call(find_gateway(url, token, server_key), "GET", "")
+    hooks = asked(endpoint_of(url, token, server_key), "GET", _HOOKS)
     if as_json:
-        _print_json(hooks)
+        print_json(hooks)
         return
     for hook in hooks:
         typer.echo(clean(f"{hook['id']}  {_state(hook):<3}  {hook['auth']:<6}  {_target(hook):<16}  {hook['title']}"))
@@ -132,11 +132,11 @@ def show(
     server_key: ServerKeyOption = None,
 ) -> None:
     """Show a webhook and what was delivered to it last."""
-    gateway = find_gateway(url, token, server_key)
-    hook = _call(gateway, "GET", _path(hook_id))
-    deliveries = _call(gateway, "GET", f"{_path(hook_id)}/deliveries?limit={_SHOWN_DELIVERIES}")
+    gateway = endpoint_of(url, token, server_key)
+    hook = asked(gateway, "GET", _path(hook_id))
+    deliveries = asked(gateway, "GET", f"{_path(hook_id)}/deliveries?limit={_SHOWN_DELIVERIES}")
     if as_json:
-        _print_json({**hook, "url": _address(gateway, hook), "deliveries": deliveries})
+        print_json({**hook, "url": _address(gateway, hook), "deliveries": deliveries})
         return
     _print_lines(
         [
@@ -192,9 +192,9 @@ def edit(
     body |= {name: value or None for name, value in (("provider", provider), ("model", model)) if value is not None}
     if not body:
         raise typer.BadParameter("say what is to be different")
-    hook = _call(find_gateway(url, token, server_key), "PUT", _path(hook_id), body)
+    hook = asked(endpoint_of(url, token, server_key), "PUT", _path(hook_id), body)
     if as_json:
-        _print_json(hook)
+        print_json(hook)
     else:
         typer.echo(clean(f"{hook['id']}  {hook['title']}: changed"))
 
@@ -202,7 +202,7 @@ def edit(
 @app.command()
 def remove(hook_id: _Id, url: UrlOption = None, token: TokenOption = None, server_key: ServerKeyOption = None) -> None:
     """Remove a webhook. Its runs stay."""
-    _call(find_gateway(url, token, server_key), "DELETE", _path(hook_id))
+    asked(endpoint_of(url, token, server_key), "DELETE", _path(hook_id))
     typer.echo("Removed.")
 
 
@@ -216,7 +216,7 @@ def secret(
 ) -> None:
     """Replace the secret of a webhook, and print the new one. The old one is worth nothing any more."""
     body = {"secret": _given(secret)}
-    typer.echo(_call(find_gateway(url, token, server_key), "POST", f"{_path(hook_id)}/secret", body)["secret"])
+    typer.echo(asked(endpoint_of(url, token, server_key), "POST", f"{_path(hook_id)}/secret", body)["secret"])
 
 
 @app.command("test")
@@ -229,9 +229,9 @@ def deliver_sample(
     server_key: ServerKeyOption = None,
 ) -> None:
     """Have the gateway deliver a signed sample to a webhook, as its sender would."""
-    receipt = _deliver(find_gateway(url, token, server_key), hook_id, payload)
+    receipt = _deliver(endpoint_of(url, token, server_key), hook_id, payload)
     if as_json:
-        _print_json(receipt)
+        print_json(receipt)
     else:
         typer.echo(clean(f"delivered as {receipt['delivery_id']}: run {receipt['run_id']}"))
 
@@ -246,11 +246,11 @@ def run(
     server_key: ServerKeyOption = None,
 ) -> None:
     """Deliver a sample, wait for what the agent says, and print it. Exit code 1 if the run fails."""
-    gateway = find_gateway(url, token, server_key)
+    gateway = endpoint_of(url, token, server_key)
     run_id = _deliver(gateway, hook_id, payload)["run_id"]
     ended = _wait(gateway, hook_id, run_id)
     if as_json:
-        _print_json(ended)
+        print_json(ended)
     elif ended["answer"]:
         typer.echo(clean(ended["answer"]))
     if ended["status"] != "done":
@@ -261,19 +261,13 @@ def run(
 # --- parts ------------------------------------------------------------------------------------------------------------
 
 
-def _call(gateway: Endpoint, method: str, path: str, body: object = None) -> Any:  # JSON
-    from sygen_bot.cli.calling import call
-
-    return call(gateway, method, f"/api/webhooks{path}", body)
-
-
 def _path(hook_id: str) -> str:
-    return f"/{quote(hook_id, safe='')}"
+    return f"{_HOOKS}{segment(hook_id)}"
 
 
 def _deliver(gateway: Endpoint, hook_id: str, payload: Path | None) -> dict[str, Any]:
     sample = None if payload is None else _object(_read(payload))
-    receipt: dict[str, Any] = _call(gateway, "POST", f"{_path(hook_id)}/test", {"payload": sample})
+    receipt: dict[str, Any] = asked(gateway, "POST", f"{_path(hook_id)}/test", {"payload": sample})
     return receipt
 
 
@@ -281,7 +275,7 @@ def _wait(gateway: Endpoint, hook_id: str, run_id: str) -> dict[str, Any]:
     """The run with its end; as it is if it takes very long."""
     deadline = time.monotonic() + _RUN_S
     while True:
-        runs: list[dict[str, Any]] = _call(gateway, "GET", f"{_path(hook_id)}/runs?limit=200")
+        runs: list[dict[str, Any]] = asked(gateway, "GET", f"{_path(hook_id)}/runs?limit=200")
         found = next((run for run in runs if run["id"] == run_id), None)
         if found is None:
             typer.echo("The run is not there any more.", err=True)
@@ -366,7 +360,3 @@ def _object(text: str) -> dict[str, Any]:
 def _print_lines(lines: list[tuple[str, str]]) -> None:
     for name, value in lines:
         typer.echo(f"{name:<10} {clean(value)}")
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))

@@ -7,21 +7,11 @@ import json
 import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
-from urllib.parse import quote
 
 import typer
 
-from sygen_bot.cli.connection import (
-    FAILED,
-    NO_CONNECTION,
-    Endpoint,
-    NoGateway,
-    ServerKeyOption,
-    TokenOption,
-    UrlOption,
-    find_gateway,
-    with_advice,
-)
+from sygen_bot.cli.calling import asked, endpoint_of, print_json, segment
+from sygen_bot.cli.connection import Endpoint, ServerKeyOption, TokenOption, UrlOption
 from sygen_bot.cli.terminal import clean, dim, program
 
 if TYPE_CHECKING:
@@ -68,19 +58,15 @@ def notifications(
     """Show the newest notifications, newest first, or mark them as read."""
     if read is not None and (follow or unread):
         raise typer.BadParameter("it goes with neither --follow nor --unread", param_hint="--read")
-    try:
-        endpoint = find_gateway(url, token, server_key)
-    except NoGateway as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(NO_CONNECTION) from error
+    endpoint = endpoint_of(url, token, server_key)
     if read is not None:
         _mark(endpoint, read, as_json=as_json)
     elif follow:
         _follow(endpoint, unread=unread, limit=limit, as_json=as_json)
     else:
-        found = _call(endpoint, "GET", _query(unread=unread, limit=limit))
+        found = asked(endpoint, "GET", f"{_ALL}{_query(unread=unread, limit=limit)}")
         if as_json:
-            typer.echo(json.dumps(found, ensure_ascii=False))
+            print_json(found)
             return
         for one in found:
             _show(one)
@@ -90,13 +76,16 @@ def notifications(
 
 def _mark(endpoint: Endpoint, which: str, *, as_json: bool) -> None:
     if which == "all":
-        answer = _call(endpoint, "POST", "/read-all")
+        answer = asked(endpoint, "POST", f"{_ALL}/read-all")
         count = answer["updated"]
         sentence = f"{count} notifications were unread." if count != 1 else "1 notification was unread."
     else:
-        answer = _call(endpoint, "PUT", f"/{quote(which, safe='')}/read")
+        answer = asked(endpoint, "PUT", f"{_ALL}{segment(which)}/read")
         sentence = f"Read: {answer['title']}"
-    typer.echo(json.dumps(answer, ensure_ascii=False) if as_json else clean(sentence))
+    if as_json:
+        print_json(answer)
+    else:
+        typer.echo(clean(sentence))
 
 
 def _follow(endpoint: Endpoint, *, unread: bool, limit: int, as_json: bool) -> None:
@@ -134,18 +123,6 @@ def _follow(endpoint: Endpoint, *, unread: bool, limit: int, as_json: bool) -> N
 
 def _query(*, unread: bool, limit: int) -> str:
     return f"?limit={limit}&unread_only={'true' if unread else 'false'}"
-
-
-def _call(endpoint: Endpoint, method: str, path: str) -> Any:  # JSON
-    from sygen_bot.cli.calling import call
-    from sygen_bot.client.errors import ClientError, RequestFailed
-
-    try:
-        return call(endpoint, method, f"{_ALL}{path}")
-    except ClientError as error:
-        typer.echo(clean(with_advice(error, endpoint)), err=True)
-        is_refusal = isinstance(error, RequestFailed) and error.code != "unauthorized"
-        raise typer.Exit(FAILED if is_refusal else NO_CONNECTION) from error
 
 
 def _show(one: dict[str, Any]) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Final
 
-from sygen_bot.api.protocol import encode_error, encode_event
+from sygen_bot.api.protocol import encode_approval, encode_error, encode_event
 from sygen_bot.cli.terminal import clean, dim, is_smart
 from sygen_bot.events import Result, SystemStatus, TextDelta, ThinkingDelta, ToolActivity
 
 if TYPE_CHECKING:
-    from sygen_bot.client import AnswerEvent
+    from sygen_bot.client import AnswerEvent, ApprovalNews
 
 REASONS: Final = {
     "abort": "The turn was aborted.",
@@ -61,6 +61,15 @@ class AnswerPrinter:
         if not self._at_line_start:
             self._write("\n")
 
+    def make_room(self) -> None:
+        """Something else is shown next, on stderr: what was said so far ends with its line, if they share a screen."""
+        self._clear_status()
+        if self._out_is_terminal and not self._at_line_start:
+            self._write("\n")
+
+    def approval(self, news: ApprovalNews) -> None:
+        """Somebody is asked about a tool, or has answered. For people it is shown elsewhere."""
+
     def explain(self, sentence: str) -> None:
         """Say something about the answer on stderr."""
         self._clear_status()
@@ -87,9 +96,7 @@ class AnswerPrinter:
     def _note(self, text: str) -> None:
         if not self._err_is_terminal:
             return
-        self._clear_status()
-        if self._out_is_terminal and not self._at_line_start:
-            self._write("\n")
+        self.make_room()
         sys.stderr.write(f"{dim(text, sys.stderr)}\n")
         sys.stderr.flush()
 
@@ -119,6 +126,9 @@ class JsonPrinter(AnswerPrinter):
             self.was_aborted = event.aborted
         if not isinstance(event, ThinkingDelta) and (line := encode_event(event)) is not None:
             self._line(line)
+
+    def approval(self, news: ApprovalNews) -> None:
+        self._line(encode_approval(news))
 
     def end(self) -> None:
         pass

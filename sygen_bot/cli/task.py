@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
-from urllib.parse import quote
 
 import typer
 
+from sygen_bot.cli.calling import asked, endpoint_of, print_json, segment
 from sygen_bot.cli.connection import (
     ABORTED,
     ANSWERED,
     FAILED,
-    NO_CONNECTION,
     USAGE,
     Endpoint,
-    NoGateway,
     ServerKeyOption,
     TokenOption,
     UrlOption,
-    find_gateway,
-    with_advice,
 )
 from sygen_bot.cli.terminal import clean, command_line, program
 
@@ -90,12 +85,12 @@ def add(
         "model": model,
         "repeats": repeats,
     }
-    endpoint = _gateway(url, token, server_key)
-    made = _call(endpoint, "POST", "", body)
+    endpoint = endpoint_of(url, token, server_key)
+    made = asked(endpoint, "POST", _TASKS, body)
     if wait:
         _follow(endpoint, made["id"], as_json=as_json)
     elif as_json:
-        _print_json(made)
+        print_json(made)
     else:
         typer.echo(made["id"])
         if sys.stdout.isatty():
@@ -111,9 +106,9 @@ def list_(
     server_key: ServerKeyOption = None,
 ) -> None:
     """List the newest tasks."""
-    tasks = _call(_gateway(url, token, server_key), "GET", f"?limit={limit}")
+    tasks = asked(endpoint_of(url, token, server_key), "GET", f"{_TASKS}?limit={limit}")
     if as_json:
-        _print_json(tasks)
+        print_json(tasks)
         return
     for task in tasks:
         typer.echo(
@@ -133,19 +128,19 @@ def show(
     server_key: ServerKeyOption = None,
 ) -> None:
     """Show a task, and what the agent has said."""
-    endpoint = _gateway(url, token, server_key)
+    endpoint = endpoint_of(url, token, server_key)
     if wait:
         _follow(endpoint, task_id, as_json=as_json)
         return
-    task = _call(endpoint, "GET", _path(task_id))
+    task = asked(endpoint, "GET", _path(task_id))
     if as_json:
-        _print_json(task)
+        print_json(task)
         return
     for name, value in _lines(task):
         typer.echo(clean(f"{name:<9} {value}"))
     answer = task["answer"]
     if task["ended_at"] is None:
-        _, answer = _last_answer(_call(endpoint, "GET", f"{_path(task_id)}/messages"))
+        _, answer = _last_answer(asked(endpoint, "GET", f"{_path(task_id)}/messages"))
     if answer:
         typer.echo()
         _print_answer(answer)
@@ -160,9 +155,9 @@ def cancel(
     server_key: ServerKeyOption = None,
 ) -> None:
     """Stop a task, whether it waits or runs."""
-    task = _call(_gateway(url, token, server_key), "POST", f"{_path(task_id)}/cancel")
+    task = asked(endpoint_of(url, token, server_key), "POST", f"{_path(task_id)}/cancel")
     if as_json:
-        _print_json(task)
+        print_json(task)
     else:
         typer.echo(f"{task['id']}  {task['status']}")
 
@@ -176,7 +171,7 @@ def edit(
     server_key: ServerKeyOption = None,
 ) -> None:
     """Rename a task. What it does is fixed: it may have begun."""
-    task = _call(_gateway(url, token, server_key), "PUT", _path(task_id), {"title": title})
+    task = asked(endpoint_of(url, token, server_key), "PUT", _path(task_id), {"title": title})
     typer.echo(clean(f"{task['id']}  {task['title']}"))
 
 
@@ -189,10 +184,10 @@ def run(
     server_key: ServerKeyOption = None,
 ) -> None:
     """Do the same again, as a new task. Prints its id."""
-    endpoint = _gateway(url, token, server_key)
-    task = _call(endpoint, "GET", _path(task_id))
+    endpoint = endpoint_of(url, token, server_key)
+    task = asked(endpoint, "GET", _path(task_id))
     same = {name: task[name] for name in ("prompt", "title", "agent", "provider", "model")}
-    made = _call(endpoint, "POST", "", same)
+    made = asked(endpoint, "POST", _TASKS, same)
     if wait:
         _follow(endpoint, made["id"], as_json=False)
     else:
@@ -202,7 +197,7 @@ def run(
 @app.command()
 def remove(task_id: _Id, url: UrlOption = None, token: TokenOption = None, server_key: ServerKeyOption = None) -> None:
     """Remove a task that has ended, and what was said in it."""
-    _call(_gateway(url, token, server_key), "DELETE", _path(task_id))
+    asked(endpoint_of(url, token, server_key), "DELETE", _path(task_id))
     typer.echo(f"{task_id} is removed.")
 
 
@@ -221,7 +216,7 @@ def _follow(endpoint: Endpoint, task_id: str, *, as_json: bool) -> None:
 
     task = transfer(endpoint, work, when_stopped=when_stopped)
     if as_json:
-        _print_json(task)
+        print_json(task)
     elif task["status"] == "failed":
         typer.echo(clean(task["error"] or "It failed."), err=True)
     elif task["status"] != "done":
@@ -236,9 +231,9 @@ def _follow(endpoint: Endpoint, task_id: str, *, as_json: bool) -> None:
 async def _print_as_it_comes(gateway: Gateway, task_id: str, *, is_quiet: bool) -> dict[str, Any]:
     shown, told = "", ""
     while True:
-        task: dict[str, Any] = await gateway.request("GET", f"{_TASKS}{_path(task_id)}")
+        task: dict[str, Any] = await gateway.request("GET", _path(task_id))
         if not is_quiet:  # asked for after the task, so that it is whole if that has ended
-            message_id, answer = _last_answer(await gateway.request("GET", f"{_TASKS}{_path(task_id)}/messages"))
+            message_id, answer = _last_answer(await gateway.request("GET", f"{_path(task_id)}/messages"))
             if message_id != shown:  # the next attempt, if it is not the first
                 _end_line(told)
                 shown, told = message_id, ""
@@ -283,28 +278,8 @@ def _prompt(words: list[str]) -> str:
     return prompt
 
 
-def _gateway(url: str | None, token: str | None, server_key: str | None) -> Endpoint:
-    try:
-        return find_gateway(url, token, server_key)
-    except NoGateway as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(NO_CONNECTION) from error
-
-
-def _call(endpoint: Endpoint, method: str, path: str, body: object = None) -> Any:  # JSON
-    from sygen_bot.cli.calling import call
-    from sygen_bot.client.errors import ClientError, RequestFailed
-
-    try:
-        return call(endpoint, method, f"{_TASKS}{path}", body)
-    except ClientError as error:
-        typer.echo(clean(with_advice(error, endpoint)), err=True)
-        is_refusal = isinstance(error, RequestFailed) and error.code != "unauthorized"
-        raise typer.Exit(FAILED if is_refusal else NO_CONNECTION) from error
-
-
 def _path(task_id: str) -> str:
-    return f"/{quote(task_id, safe='')}"
+    return f"{_TASKS}{segment(task_id)}"
 
 
 def _lines(task: dict[str, Any]) -> list[tuple[str, str]]:
@@ -334,10 +309,6 @@ def _print_answer(text: str) -> None:
     from sygen_bot.cli.chat_answer import markdown
 
     Console().print(markdown(clean(text)))
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False))
 
 
 def _when(moment: float) -> str:

@@ -21,6 +21,17 @@ def clean(text: str) -> str:
     return text.translate(_CONTROLS)
 
 
+def visible(text: str) -> str:
+    """`text` in which nothing is hidden or turned around: characters that cannot be seen are shown by their numbers.
+
+    For what somebody decides by: `clean` would leave them out.
+    """
+    return "".join(
+        character if character.isprintable() or character in "\n\t" else f"<U+{ord(character):04X}>"
+        for character in text
+    )
+
+
 def is_smart(stream: TextIO) -> bool:
     """Whether `stream` is a terminal that can move its cursor."""
     return stream.isatty() and os.environ.get("TERM", "dumb") not in ("dumb", "")

@@ -7,6 +7,7 @@ async with connect("http://127.0.0.1:8741", token) as gateway:
 """
 
 from sygen_bot.api.protocol import AuthOk, Notification, NotificationsRead, ProviderCard, Received
+from sygen_bot.client.approvals import ApprovalNews, Approvals
 from sygen_bot.client.errors import (
     CannotConnect,
     ClientError,
@@ -15,13 +16,28 @@ from sygen_bot.client.errors import (
     MessageRefused,
     NotPrivate,
     RequestFailed,
+    TooLate,
     TransferFailed,
     TurnFailed,
 )
 from sygen_bot.client.files import Progress
-from sygen_bot.client.gateway import AnswerEvent, ConnectionState, Gateway, connect
-from sygen_bot.client.shapes import Agent, FileLink, Transcript, UploadedFile
-from sygen_bot.events import FileRef, Result, SystemStatus, TextDelta, ThinkingDelta, ToolActivity, Usage, UserMessage
+from sygen_bot.client.gateway import ConnectionState, Gateway, connect
+from sygen_bot.client.question import AnswerEvent
+from sygen_bot.client.shapes import Agent, ApprovalRule, FileLink, PastApproval, Transcript, UploadedFile
+from sygen_bot.events import (
+    ApprovalDecision,
+    ApprovalOutcome,
+    ApprovalRequest,
+    ApprovalResolved,
+    FileRef,
+    Result,
+    SystemStatus,
+    TextDelta,
+    ThinkingDelta,
+    ToolActivity,
+    Usage,
+    UserMessage,
+)
 
 __all__ = (  # noqa: RUF022 - by kind
     # connecting
@@ -43,6 +59,15 @@ __all__ = (  # noqa: RUF022 - by kind
     "Received",
     "Notification",
     "NotificationsRead",
+    # what agents may do
+    "Approvals",
+    "ApprovalNews",
+    "ApprovalRequest",
+    "ApprovalResolved",
+    "ApprovalDecision",
+    "ApprovalOutcome",
+    "ApprovalRule",
+    "PastApproval",
     # files, voices and agents
     "UploadedFile",
     "FileLink",
@@ -56,6 +81,7 @@ __all__ = (  # noqa: RUF022 - by kind
     "ConnectionLost",
     "MessageRefused",
     "TurnFailed",
+    "TooLate",
     "RequestFailed",
     "TransferFailed",
     "NotPrivate",

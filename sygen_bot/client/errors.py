@@ -6,6 +6,7 @@ ClientError
 ├── ConnectionLost       the connection went away before the answer was there
 ├── MessageRefused       the gateway did not take the message; nothing ran
 ├── TurnFailed           the turn ended without an answer
+├── TooLate              what was to be approved has its answer, or needs none any more
 ├── RequestFailed        a request, or a file, was answered with an error
 ├── TransferFailed       a file did not arrive whole
 └── NotPrivate           others would read what is sent, and nobody said that they may
@@ -80,6 +81,10 @@ class MessageRefused(ClientError):
 
 class TurnFailed(MessageRefused):
     """The turn began and ended without an answer."""
+
+
+class TooLate(MessageRefused):
+    """Somebody else has answered the request for an approval, its time is up, or its turn has ended."""
 
 
 class RequestFailed(ClientError):

@@ -33,35 +33,20 @@ from sygen_bot.api.protocol import (
     Received,
     Request,
     Response,
-    ServerEvent,
     UserText,
     encode_client_message,
 )
-from sygen_bot.client.errors import (
-    CannotConnect,
-    ClientError,
-    ConnectionLost,
-    MessageRefused,
-    TurnFailed,
-)
+from sygen_bot.client.approvals import Approvals
+from sygen_bot.client.errors import CannotConnect, ClientError, ConnectionLost, MessageRefused
 from sygen_bot.client.files import Files, Progress
 from sygen_bot.client.inbox import Inbox
 from sygen_bot.client.pauses import FIRST_PAUSE_S, pauses
+from sygen_bot.client.question import AnswerEvent, Question
 from sygen_bot.client.shapes import Agent, FileLink, Transcript, UploadedFile, refusal, shaped
 from sygen_bot.client.wire import Address, Wire, open_wire
-from sygen_bot.events import (
-    Failed,
-    Result,
-    SessionDeleted,
-    SystemStatus,
-    TextDelta,
-    ThinkingDelta,
-    ToolActivity,
-    UserMessage,
-)
+from sygen_bot.events import ApprovalRequest, ApprovalResolved, Result, SessionDeleted, UserMessage
 
 ConnectionState = Literal["connected", "reconnecting", "closed"]
-AnswerEvent = TextDelta | ThinkingDelta | ToolActivity | SystemStatus | Result
 
 _TOO_LONG: Final = "The message is too long for the gateway (`api.max_frame_bytes` there). The agent has not seen it."
 _TRIES: Final = 3
@@ -85,6 +70,8 @@ async def connect(
     reconnect: bool = True,
     give_up_after_s: float | None = None,
     on_state: Callable[[ConnectionState], None] | None = None,
+    approvals: bool = False,
+    device: str | None = None,
 ) -> AsyncIterator[Gateway]:
     """Connect to the gateway at `url` (http(s) or ws(s), or a link with `#token=...&server=...`) for as long as the block runs.
 
@@ -93,9 +80,18 @@ async def connect(
     `server_key`, the gateway's identity key in base64, seals the token on its way and proves the gateway.
     With `reconnect` a lost connection comes back by itself, for ever or until it was away for `give_up_after_s`; `on_state` is
     told when it goes and comes.
+    With `approvals` somebody here says what agents may do: see `Gateway.approvals`. `device`: what others see of who answered.
     Raises CannotConnect or HandshakeRefused if the first connection does not come about.
     """
-    asked = AuthRequest(chat_id=chat_id, channel_id=channel_id, sync=True, full_tools=True, rpc=True)
+    asked = AuthRequest(
+        chat_id=chat_id,
+        channel_id=channel_id,
+        sync=True,
+        full_tools=True,
+        rpc=True,
+        approvals=approvals,
+        device=device,
+    )
 
     def address() -> Address:
         return Address.parse(url, token() if callable(token) else token, server_key)
@@ -111,6 +107,9 @@ async def connect(
         on_state=on_state or (lambda _state: None),
     )
     try:
+        if gateway.hello.pending_approvals:
+            with contextlib.suppress(ConnectionLost):
+                await gateway.ping()  # answered after all that waits was told
         yield gateway
     finally:
         await gateway.close()
@@ -147,6 +146,7 @@ class Gateway:
         self._notified: set[Inbox[Notification]] = set()
         self._read_elsewhere: set[Inbox[NotificationsRead]] = set()
         self._followers: set[Inbox[Received]] = set()
+        self.approvals = Approvals(connected=self._connected, request=self.request)
         self.hello: AuthOk = wire.hello
         """The gateway's answer to the newest handshake: who can answer, who does, which chat this is."""
         self._running = asyncio.create_task(self._run(wire), name="gateway connection")
@@ -174,6 +174,11 @@ class Gateway:
             yield event
             if isinstance(event, Result):
                 return
+
+    def turn_of(self, message_id: str) -> str | None:
+        """The turn that answers a message that is being asked here, once the gateway has taken it."""
+        question = self._questions.get(message_id)
+        return None if question is None else question.turn_id
 
     async def follow(self) -> AsyncGenerator[Received, None]:
         """Yield everything that happens in this session from now on, whoever asked: messages, answers, tools, ends."""
@@ -407,6 +412,7 @@ class Gateway:
             reader.fail(error)
         for follower in self._followers:
             follower.fail(error)
+        self.approvals.end(error)
         self._on_state("closed")
         async with self._changed:
             self._changed.notify_all()
@@ -447,6 +453,9 @@ class Gateway:
             case NotificationsRead():
                 for reader in self._read_elsewhere:
                     reader.put(event)
+            case ApprovalRequest() | ApprovalResolved():
+                self._session_event(received)
+                self.approvals.take(event)
             case SessionDeleted():
                 self._give_up(MessageRefused("not_found", "This session was deleted."))
             case _:
@@ -472,6 +481,8 @@ class Gateway:
             question.inbox.fail(refusal)
         elif (answered := self._requests.get(error.id or "")) is not None and not answered.done():
             answered.set_exception(refusal)
+        elif self.approvals.refuse(error):
+            pass
         elif error.code == "no_handler" and self._aborts:
             self._aborts.popleft().set_exception(refusal)
         else:
@@ -498,6 +509,7 @@ class Gateway:
                     answer.set_exception(ConnectionLost())
         self._aborts.clear()
         self._pings.clear()
+        self.approvals.lose()
         await wire.close()
 
     async def _come_back(self, open_wire: Callable[[str | None], Awaitable[Wire]], waits: Iterator[float]) -> Wire:
@@ -510,6 +522,7 @@ class Gateway:
                 self._refuse_longest(error)
                 _log.info("%s", error)
                 continue
+            self.approvals.come_back()
             async with self._changed:
                 self._wire = wire
                 self._changed.notify_all()
@@ -532,37 +545,6 @@ class Gateway:
         for question in self._questions.values():
             question.inbox.fail(error)
         self._questions.clear()
-
-
-class Question:
-    """A message that was sent and has no end yet, with what was heard of its answer."""
-
-    def __init__(self, message: UserText) -> None:
-        self.message = message
-        self.message_id: str = message.id or ""
-        self.turn_id: str | None = None
-        self.inbox: Inbox[AnswerEvent] = Inbox()
-        self.has_gap = False
-        """Some of the answer was missed for good: what follows is held back, and the rest comes with the end."""
-        self._heard_chars = 0
-
-    def take(self, event: ServerEvent) -> bool:
-        """Note an event of the turn. Returns whether it was the last."""
-        match event:
-            case TextDelta(data) if not self.has_gap:
-                self._heard_chars += len(data)
-                self.inbox.put(event)
-            case ThinkingDelta() | ToolActivity() | SystemStatus():
-                self.inbox.put(event)
-            case Result(text, stream_fallback):
-                if not stream_fallback and len(text) > self._heard_chars:
-                    self.inbox.put(TextDelta(text[self._heard_chars :]))
-                self.inbox.put(event)
-                return True
-            case Failed(code, message):
-                self.inbox.fail(TurnFailed(code, message))
-                return True
-        return False
 
 
 def _settle(waiting: deque[asyncio.Future[_Answer]], answer: _Answer) -> None:

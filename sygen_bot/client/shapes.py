@@ -1,4 +1,4 @@
-"""What the gateway tells of files, voices and agents, as this SDK hands it on."""
+"""What the gateway tells of files, voices, agents and approvals, as this SDK hands it on."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from sygen_bot.client.errors import RequestFailed
+from sygen_bot.events import ApprovalOutcome
 
 _Shape = TypeVar("_Shape")
 
@@ -44,6 +45,32 @@ class Agent(msgspec.Struct, frozen=True):
     provider: str | None = None
     model: str | None = None
     has_avatar: bool = False
+
+
+class PastApproval(msgspec.Struct, frozen=True):
+    """A use of a tool that was asked for. `decision`: None as long as it waits; `decided_by`: a device, an address or a rule."""
+
+    id: str
+    session_id: str
+    turn_id: str
+    agent: str
+    tool: str
+    summary: str
+    asked_at: float
+    decision: ApprovalOutcome | None = None
+    decided_by: str | None = None
+    decided_at: float | None = None
+
+
+class ApprovalRule(msgspec.Struct, frozen=True):
+    """`agent` may use `tool` without being asked for exactly `pattern`: a command, a file, a host, or the whole input as JSON."""
+
+    id: str
+    agent: str
+    tool: str
+    pattern: str
+    made_by: str | None
+    created_at: float
 
 
 def shaped(body: object, shape: type[_Shape], *, status: int = 200) -> _Shape:

@@ -213,6 +213,7 @@ class Approvals:
             options=("allow_once", "deny") if is_cut else ("allow_once", "allow_always", "deny"),
             expires_at=round(approval.expires_at, 3),
             truncated=is_cut,
+            pattern="" if is_cut else approval.pattern,
         )
         return _Pending(approval, request, session, asyncio.get_running_loop().create_future())
 

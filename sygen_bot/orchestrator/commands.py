@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sygen_bot.errors import NotFound
-from sygen_bot.orchestrator.approvals import Approvals
 from sygen_bot.providers.registry import ProviderRegistry, Target
 from sygen_bot.session.key import SessionKey
 from sygen_bot.session.text import one_line
-from sygen_bot.storage.history import ChatSession
+
+if TYPE_CHECKING:  # `sygen chat` loads this module for the names of the commands: a database would make it slow
+    from sygen_bot.orchestrator.approvals import Approvals
+    from sygen_bot.storage.history import ChatSession
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
-from tests.cli.command import serving
+from tests.cli.command import LIMIT_S, serving
 
 
 @dataclass(frozen=True)
 class Served:
     home: Path
     url: str
+
+    def waiting(self, summary: str) -> str:
+        """The id of the request for a yes or no with that summary, once there is one."""
+        token = json.loads((self.home / "config" / "config.json").read_text())["api"]["token"]
+        deadline = time.monotonic() + LIMIT_S
+        with httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {token}"}) as http:
+            while time.monotonic() < deadline:
+                for request in http.get("/api/approvals").json():
+                    if request["summary"] == summary:
+                        return str(request["id"])
+                time.sleep(0.02)
+        raise AssertionError(f"nobody asks for {summary}")
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import termios
 from pathlib import Path
@@ -287,3 +288,196 @@ def test_a_file_is_sent_with_what_is_said_about_it(served: Served, tmp_path: Pat
         assert terminal.end() == 0
     (sent,) = (served.home / "workspace" / "api_files").rglob("two words.txt")
     assert sent.read_text() == "inside"
+
+
+def test_a_tool_is_asked_about_with_all_that_it_would_do(served: Served) -> None:
+    with Terminal(served.home, "chat", "--chat", "31") as terminal:
+        terminal.expect("chat 31")
+        sly = json.dumps({"command": "rm -r build", "why": "\x1b]0;title\x07 \u202e"})
+        terminal.send(f"SAY what I mean to do\x1b\rASK Bash {sly}\r")
+        terminal.expect("ASK Bash")
+        assert "\nwhat I mean to do" in terminal.expect("main asks: Bash").replace("\r", "\n")
+        shown = terminal.expect("[y] once  [a] always  [n] no")
+        assert "command: rm -r build" in shown
+        assert "why: <U+001B>]0;title<U+0007> <U+202E>" in shown
+        assert "\u202e" not in shown
+        terminal.expect(" left")
+        terminal.send("y")
+        terminal.expect("Bash: rm -r build · allowed once")
+        terminal.expect("allowed")
+        terminal.expect("chat 31")
+        terminal.send("\x04")
+        assert terminal.end() == 0
+
+
+def test_always_shows_what_it_holds_for_and_how_it_is_taken_back(served: Served) -> None:
+    with Terminal(served.home, "chat", "--chat", "32") as terminal:
+        terminal.expect("chat 32")
+        terminal.send('ASK Fetch {"url": "https://a.example/b?c"}\r')
+        terminal.expect("[y] once")
+        terminal.send("a")
+        terminal.expect("without asking, for exactly this:")
+        terminal.expect("https://a.example ")
+        terminal.expect("[n] back")
+        terminal.send("n")
+        terminal.expect("[y] once")
+        terminal.send("a")
+        terminal.expect("[y] yes, always")
+        terminal.send("y")
+        terminal.expect("Fetch: https://a.example/b?c · allowed always")
+        terminal.expect("approvals revoke")
+        terminal.expect("chat 32")
+        terminal.send('ASK Fetch {"url": "https://a.example/other"}\r')
+        assert "main asks" not in terminal.expect("chat 32")
+        terminal.send("\x04")
+        assert terminal.end() == 0
+
+
+def test_what_is_long_is_cut_until_somebody_wants_to_see_all_of_it(served: Served) -> None:
+    with Terminal(served.home, "chat", "--chat", "33") as terminal:
+        terminal.expect("chat 33")
+        terminal.send(f"ASK Write {json.dumps({'content': chr(10).join(f'<{n}>' for n in range(60))})}\r")
+        terminal.expect("main asks: Write")
+        assert "<59>" not in terminal.expect("[v] all of it")
+        terminal.send("v")
+        terminal.expect("<59>")
+        terminal.expect("[n] no")
+        terminal.send("n")
+        terminal.expect("denied")
+        terminal.expect("chat 33")
+        terminal.send("\x04")
+        assert terminal.end() == 0
+
+
+def test_ctrl_c_stops_the_turn_while_a_tool_is_asked_about(served: Served) -> None:
+    with Terminal(served.home, "chat", "--chat", "34") as terminal:
+        terminal.expect("chat 34")
+        terminal.send('ASK Bash {"command": "ls"}\r')
+        terminal.expect("[y] once")
+        terminal.send("\x03")
+        terminal.expect("The turn was aborted.")
+        terminal.expect("chat 34")
+        terminal.send("\x04")
+        assert terminal.end() == 0
+
+
+def test_what_is_typed_before_the_question_is_no_answer_and_not_lost(served: Served) -> None:
+    with Terminal(served.home, "chat", "--chat", "35") as terminal:
+        terminal.expect("chat 35")
+        terminal.send('SLOW 20 0.02\x1b\rASK Bash {"command": "ls"}\r')
+        terminal.expect("w2 ")
+        terminal.send("SAY yes")
+        terminal.expect("[y] once")
+        terminal.send("n")
+        terminal.expect("denied")
+        terminal.expect("> SAY yes")
+        terminal.send("\r")
+        terminal.expect("yes")
+        terminal.expect("chat 35")
+        terminal.send("\x04")
+        assert terminal.end() == 0
+
+
+def test_a_question_goes_when_another_device_answers_or_the_turn_ends(served: Served) -> None:
+    with Terminal(served.home, "chat", "--chat", "36") as terminal:
+        terminal.expect("chat 36")
+        for number, word in ((1, "yes"), (2, "no")):
+            terminal.send(f'ASK Bash {{"command": "echo {number}"}}\r')
+            terminal.expect("[y] once")
+            run(served.home, "approvals", "answer", served.waiting(f"echo {number}"), word)
+            terminal.expect(f"echo {number} · {'allowed once' if word == 'yes' else 'denied'} (127.0.0.1)")
+            terminal.expect("chat 36")
+        terminal.send("half a line")
+        terminal.expect("half a line")
+        with Running(served.home, "ask", "--chat", "36", 'ASK Bash {"command": "echo 3"}') as asking:
+            terminal.expect("main asks: Bash")
+            terminal.expect("[y] once")
+            asking.end(signal.SIGINT)
+        terminal.expect("echo 3 · its turn has ended")
+        terminal.expect("> half a line")
+        terminal.send("\x03\x04")
+        assert terminal.end() == 0
+
+
+def test_a_turn_that_began_elsewhere_is_asked_about_here_and_what_was_typed_stays(served: Served) -> None:
+    with Terminal(served.home, "chat", "--chat", "37") as terminal:
+        terminal.expect("chat 37")
+        terminal.send("SAY half")
+        terminal.expect("SAY half")
+        with Running(served.home, "ask", "--chat", "37", 'ASK Bash {"command": "ls"}') as asking:
+            terminal.expect("main asks: Bash")
+            terminal.expect("[y] once")
+            terminal.send("y")
+            terminal.expect("ls · allowed once")
+            assert asking.end()[:2] == (0, "allowed\n")
+            terminal.expect("> SAY half")
+        with Running(served.home, "ask", "--chat", "37", 'ASK Bash {"command": "ls"}') as asking:
+            terminal.expect("[y] once")
+            terminal.send("\x03")
+            assert asking.end()[0] == 3
+        terminal.expect("> SAY half")
+        terminal.send(" past eight\r")
+        terminal.expect("half past eight")
+        terminal.expect("chat 37")
+        terminal.send("\x04")
+        assert terminal.end() == 0
+
+
+def test_another_conversation_is_a_quiet_line_until_it_is_wanted(served: Served) -> None:
+    with Terminal(served.home, "chat", "--chat", "38") as terminal:
+        terminal.expect("chat 38")
+        terminal.send("/approve\r")
+        terminal.expect("Nothing waits for an answer.")
+        terminal.expect("chat 38")
+        with Running(served.home, "ask", "--chat", "39", 'ASK Bash {"command": "ls there"}') as asking:
+            terminal.expect("Another conversation waits: main, Bash: ls there · /approve answers")
+            terminal.send("/approve\r")
+            terminal.expect("[y] once")
+            terminal.send("\x03")
+            terminal.expect("It goes on waiting.")
+            terminal.expect("chat 38")
+            terminal.send("/approve\r")
+            terminal.expect("[y] once")
+            terminal.send("y")
+            terminal.expect("ls there · allowed once")
+            assert asking.end()[:2] == (0, "allowed\n")
+        terminal.expect("chat 38")
+        terminal.send("\x04")
+        assert terminal.end() == 0
+
+
+def test_a_dumb_terminal_asks_in_lines(served: Served) -> None:
+    with Terminal(served.home, "chat", "--chat", "40", TERM="dumb") as terminal:
+        terminal.expect("> ")
+        terminal.send('ASK Bash {"command": "ls dumb"}\nSAY ahead\n')
+        terminal.expect("main asks for Bash: ls dumb")
+        terminal.expect("y once, a always, n no?")
+        terminal.send("perhaps\n")
+        terminal.expect("y once, a always, n no?")
+        terminal.send("a\n")
+        terminal.expect("anything else goes back")
+        terminal.send("n\n")
+        terminal.expect("y once, a always, n no?")
+        terminal.send("y\n")
+        terminal.expect("allowed once")
+        terminal.expect("ahead")
+        terminal.expect("> ")
+        with Running(served.home, "ask", "--chat", "40", 'ASK Bash {"command": "ls more"}') as asking:
+            terminal.expect("n no?")
+            terminal.send("n\n")
+            assert asking.end()[:2] == (0, "denied\n")
+        terminal.expect("> ")
+        terminal.send("\x04")
+        assert terminal.end() == 0
+    assert "\x1b" not in terminal.seen
+
+
+def test_where_nobody_can_answer_it_says_who_has_to(served: Served) -> None:
+    file = served.home.parent / "question"
+    file.write_text('ASK Bash {"command": "ls piped"}\n')
+    with Running(served.home, "chat", "--chat", "41", stdin=file) as chatting:
+        run(served.home, "approvals", "answer", served.waiting("ls piped"), "yes")
+        code, out, err = chatting.end()
+    assert (code, out, len(err.splitlines())) == (0, "allowed\n", 1)
+    assert err.startswith("The agent waits for somebody's yes or no to Bash: ls piped.")
+    assert "approvals" in err

@@ -15,7 +15,8 @@ from tests.cli.conftest import Served
 
 COMMANDS = (
     *((name,) for name in ("serve", "chat", "ask", "status", "doctor", "version", "api", "config", "model")),
-    *((name,) for name in ("send", "get", "notifications", "task", "cron", "hook")),
+    *((name,) for name in ("send", "get", "notifications", "task", "cron", "hook", "approvals")),
+    *(("approvals", name) for name in ("list", "show", "answer", "rules", "revoke", "history")),
     *(("task", name) for name in ("add", "list", "show", "cancel", "edit", "run", "remove")),
     *(("cron", name) for name in ("add", "list", "show", "edit", "run", "remove")),
     *(("hook", name) for name in ("add", "list", "show", "edit", "remove", "secret", "test", "run")),

@@ -109,7 +109,7 @@ def test_what_is_wrong_is_told_in_one_line(served: Served, home: Path) -> None:
         assert reason in ended.stderr
         assert code == 2 or ended.stderr.count("\n") == 1
     nowhere = run(home, "cron", "list")
-    assert (nowhere.returncode, nowhere.stdout) == (1, "")
+    assert (nowhere.returncode, nowhere.stdout) == (4, "")
     assert nowhere.stderr.startswith("No gateway runs here. ")
     wrong_token = run(home, "cron", "list", "--url", served.url, "--token", "wrong")
     assert "The gateway does not accept the token" in wrong_token.stderr

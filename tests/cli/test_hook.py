@@ -145,4 +145,4 @@ def test_what_is_wrong_is_one_clear_line(served: Served, tmp_path: Path) -> None
 
 def test_without_a_gateway_there_is_one_clear_line(home: Path) -> None:
     ended = run(home, "hook", "list")
-    assert (ended.returncode, ended.stdout, len(ended.stderr.splitlines())) == (1, "", 1)
+    assert (ended.returncode, ended.stdout, len(ended.stderr.splitlines())) == (4, "", 1)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sygen_bot.client import connect
 from sygen_bot.config import load_settings
 from sygen_bot.orchestrator.lifecycle import Gateway, running_gateway
 from sygen_bot.paths import Paths
@@ -57,6 +58,32 @@ async def test_show_and_tell_shows_a_file(gateway: Gateway, tmp_path: Path) -> N
     said = await run(gateway, "show_and_tell.py", str(tmp_path / "note.txt"), "what is this?")
     assert "note.txt" in said
     assert said.endswith("what is this?\n")
+
+
+async def test_approve_denies_what_removes_and_leaves_the_rest_to_people(gateway: Gateway) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, str(EXAMPLES / "approve.py")),
+        env={"SYGEN_URL": gateway.url, "SYGEN_TOKEN": "a token"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        async with asyncio.timeout(20):
+            assert await process.stderr.readline() == b"watching\n"
+            async with connect(gateway.url, "a token", approvals=True) as client:
+                news = client.approvals.follow()
+                answering = asyncio.create_task(
+                    run(gateway, "ask.py", 'ASK Bash {"command": "ls"}\nASK Bash {"command": "rm -r build"}')
+                )
+                request = await anext(news)
+                await client.approvals.answer(request.id, "allow_once")
+                assert await answering == "allowed\ndenied\n"
+            assert await process.stdout.readline() == b"denied: Bash: rm -r build\n"
+    finally:
+        process.terminate()
+        await process.communicate()
 
 
 def test_every_example_is_run_here() -> None:

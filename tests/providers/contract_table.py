@@ -53,9 +53,7 @@ class Outcomes:
 
 def table(outcomes: dict[tuple[str, str], str]) -> str:
     rows = [["", *COLUMNS.values()], ["---", *["---"] * len(COLUMNS)]]
-    rows += [
-        [sentence(promise), *(_SIGNS[outcomes[promise, column]] for column in COLUMNS)] for promise in promises()
-    ]
+    rows += [[sentence(promise), *(_SIGNS[outcomes[promise, column]] for column in COLUMNS)] for promise in promises()]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 

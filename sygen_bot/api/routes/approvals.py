@@ -9,8 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sygen_bot.api.auth import protected_router
 from sygen_bot.api.context import ApiContext, Approvals
+from sygen_bot.api.protocol import MAX_DEVICE_CHARS
 from sygen_bot.api.refusals import refusals
 from sygen_bot.events import ApprovalDecision, ApprovalOutcome, ApprovalRequest
+from sygen_bot.session.text import one_line
 
 MAX_PAGE: Final = 200
 
@@ -27,6 +29,7 @@ class Pending(BaseModel):
     input: Any = Field(description="The tool's whole input; text, with `truncated`, if that is too long")
     truncated: bool
     options: list[ApprovalDecision]
+    pattern: str = Field(description="What `allow_always` would hold for; empty where that is no option")
     expires_at: float = Field(description="Epoch seconds; nobody by then means no")
 
 
@@ -57,11 +60,12 @@ class Rule(BaseModel):
 
 
 class Answer(BaseModel):
-    """Somebody's answer. `allow_always` makes a rule of it."""
+    """Somebody's answer. `allow_always` makes a rule of it. `device`: what others see as the one who answered."""
 
     model_config = ConfigDict(strict=True)
 
     decision: ApprovalDecision
+    device: str | None = Field(default=None, max_length=MAX_DEVICE_CHARS)
 
 
 class Settled(BaseModel):
@@ -112,7 +116,7 @@ def router(context: ApiContext, approvals: Approvals) -> APIRouter:
         responses=refusals(404, 422, 503),
     )
     async def answer(approval_id: str, body: Answer, request: Request) -> Settled:
-        by = request.client.host if request.client else None
+        by = one_line(body.device or "") or (request.client.host if request.client else None)
         await approvals.answer(approval_id, body.decision, by=by)
         return Settled(id=approval_id, decision=body.decision)
 
@@ -130,5 +134,6 @@ def _pending(request: ApprovalRequest) -> Pending:
         input=request.input,
         truncated=request.truncated,
         options=list(request.options),
+        pattern=request.pattern,
         expires_at=request.expires_at,
     )
