@@ -40,6 +40,8 @@ from sygen_bot.storage.sessions import ContextUse, StoredSession, StoredTurn
 
 _ADDRESSED = re.compile(r"@(\S+)\s+(?=\S)")
 _KEPT_IDLE_SESSIONS: Final = 1024
+_CONTEXT_DELAY_S: Final = 0.05
+"""How long a new resume token waits for the end of its turn, before it is stored alone."""
 
 _log = structlog.get_logger(__name__)
 
@@ -358,24 +360,29 @@ class Orchestrator:
             attachments=attachments,
         )
 
+        loop = asyncio.get_running_loop()
         saving: list[asyncio.Task[None]] = []
+        delays: list[asyncio.TimerHandle] = []
 
-        async def save_context(resume_token: str) -> None:
-            """Beside the turn: its first delta does not wait for the disk. The journal keeps the order."""
-            if session.contexts.get(target.provider) != resume_token or target.provider in session.unsaved_contexts:
-                session.contexts[target.provider] = resume_token
-                saving.append(asyncio.create_task(self._save_context(session, target.provider, resume_token)))
+        def save() -> None:
+            saving.append(asyncio.create_task(self._save_contexts(session)))
+
+        def save_context(resume_token: str) -> None:
+            """Beside the turn, and not at once: a turn that is about to end stores it with its end."""
+            if session.keep_context(target.provider, resume_token) and not saving:
+                delays.append(loop.call_later(_CONTEXT_DELAY_S, save))
 
         recorder = TurnRecorder(self._store, session.log, job.turn_id, after_seq=job.user_seq or 0)
         recording = asyncio.create_task(recorder.run(), name=f"record {job.turn_id}")
         timeout_s = self._turn_timeouts_s.get(target.provider)
-        loop = asyncio.get_running_loop()
         timer = None if timeout_s is None else loop.call_later(timeout_s, session.stop, job, "timeout")
         try:
             return await self._pump.run(session, job, provider, turn, recorder=recorder, save_context=save_context)
         finally:
             recording.cancel()
             session.context = ContextUse(self._clock(), session.context.turns)  # a long turn is no pause
+            for delay in delays:
+                delay.cancel()
             if saving:
                 await asyncio.wait(saving)
             if timer is not None:
@@ -402,14 +409,14 @@ class Orchestrator:
 
         return decide
 
-    async def _save_context(self, session: LiveSession, provider: str, resume_token: str) -> None:
-        """An answer is not lost for a context that could not be saved: the next turn saves it again."""
+    async def _save_contexts(self, session: LiveSession) -> None:
+        """An answer is not lost for a context that could not be saved: the end of the turn saves it again."""
         try:
-            await self._store.save_context(session.id, provider, resume_token)
-            session.unsaved_contexts.discard(provider)
+            for provider, resume_token in session.unsaved().items():
+                await self._store.save_context(session.id, provider, resume_token)
+                session.saved({provider: resume_token})
         except StorageError as error:
             _log.error("context_not_stored", session=str(session.key), error=str(error))
-            session.unsaved_contexts.add(provider)
 
     def _addressed(self, session: LiveSession, text: str) -> tuple[Target | None, str]:
         """Who a message is for, and the message without the `@name` that says so."""
@@ -432,8 +439,7 @@ class Orchestrator:
 
     async def _start_over(self, session: LiveSession) -> None:
         await self._store.clear_contexts(session.id)
-        session.contexts.clear()
-        session.context = ContextUse()
+        session.clear_contexts()
         await self._forget_context(session)
 
     async def _forget_context(self, session: LiveSession) -> None:

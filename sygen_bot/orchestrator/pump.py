@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -48,7 +48,7 @@ class Pump:
         turn: Turn,
         *,
         recorder: TurnRecorder,
-        save_context: Callable[[str], Awaitable[None]],
+        save_context: Callable[[str], None],
     ) -> Result | None:
         """Run `turn` and return its result, None if it was stopped. Returns when the provider has cleaned up; raises what it raises."""
         started = time.monotonic()
@@ -79,7 +79,7 @@ class Pump:
         provider: Provider,
         turn: Turn,
         recorder: TurnRecorder,
-        save_context: Callable[[str], Awaitable[None]],
+        save_context: Callable[[str], None],
     ) -> Finished:
         share, append, turn_id = self._share, session.log.append, job.turn_id
         room = self._max_answer_bytes
@@ -105,7 +105,7 @@ class Pump:
                 elif isinstance(event, ThinkingDelta) and not event.data:
                     continue
                 elif isinstance(event, ContextSaved):
-                    await save_context(event.resume_token)
+                    save_context(event.resume_token)
                 else:
                     append(turn_id, _cleaned(event))
                 if share.is_spent(has_spoken=has_spoken):

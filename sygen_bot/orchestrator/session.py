@@ -49,7 +49,13 @@ class TurnStore(Protocol):
     async def begin(self, turn_id: str, *, user_seq: int) -> None: ...
     async def add_part(self, turn_id: str, number: int, text: str, trace: Sequence[TraceEntry]) -> None: ...
     async def finish(
-        self, session_id: str, ended: Sequence[EndedTurn], *, waiting: Mapping[str, int], context: ContextUse
+        self,
+        session_id: str,
+        ended: Sequence[EndedTurn],
+        *,
+        waiting: Mapping[str, int],
+        context: ContextUse,
+        contexts: Mapping[str, str],
     ) -> None: ...
 
 
@@ -85,7 +91,7 @@ class LiveSession:
         self.log: Final = SessionLog(epoch=stored.epoch, seq=stored.seq)
         self.choice = None if stored.provider is None else Target(stored.provider, stored.model)
         self.contexts = dict(stored.contexts)
-        self.unsaved_contexts: set[str] = set()
+        self._unsaved_contexts: set[str] = set()
         self.context = stored.context
         self.is_deleted = False
         self._store = store
@@ -129,6 +135,31 @@ class LiveSession:
     def untold(self) -> set[str]:
         """The ids of messages that may be stored already but were not told yet."""
         return {job.turn_id for job in self._accepting}
+
+    # --- the agent's context ------------------------------------------------------------------------------------------
+
+    def keep_context(self, provider: str, resume_token: str) -> bool:
+        """By this the provider comes back to what was said here. It is stored with the end of a turn, or before. False if it is no news."""
+        if self.contexts.get(provider) == resume_token:
+            return False
+        self.contexts[provider] = resume_token
+        self._unsaved_contexts.add(provider)
+        return True
+
+    def unsaved(self) -> dict[str, str]:
+        """The resume tokens that are not stored, by provider."""
+        return {provider: self.contexts[provider] for provider in self._unsaved_contexts}
+
+    def saved(self, contexts: Mapping[str, str]) -> None:
+        """These are stored."""
+        self._unsaved_contexts.difference_update(
+            provider for provider, token in contexts.items() if self.contexts.get(provider) == token
+        )
+
+    def clear_contexts(self) -> None:
+        self.contexts.clear()
+        self._unsaved_contexts.clear()
+        self.context = ContextUse()
 
     # --- accepting ----------------------------------------------------------------------------------------------------
 
@@ -361,9 +392,12 @@ class LiveSession:
         for pause_s in (*_RETRY_PAUSES_S, None):
             ended = self._placed(ends)
             waiting = {job.turn_id: job.user_seq for job in self._waiting if job.user_seq is not None}
+            contexts = self.unsaved()
             self._share.hurry()
             try:
-                await self._store.finish(self.id, [*self._unstored, *ended], waiting=waiting, context=self.context)
+                await self._store.finish(
+                    self.id, [*self._unstored, *ended], waiting=waiting, context=self.context, contexts=contexts
+                )
             except Exception as error:  # noqa: BLE001 - whatever goes wrong with storing: the turn has to end
                 _log.error("end_not_stored", session=str(self.key), turns=len(ended), error=str(error))
                 may_be_stored = isinstance(error, StorageError) and not self.is_deleted
@@ -373,6 +407,7 @@ class LiveSession:
                 self._unstored += ended if may_be_stored else []
             else:
                 self._unstored.clear()
+                self.saved(contexts)
             finally:
                 self._share.calm()
             break

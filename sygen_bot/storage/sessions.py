@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -21,6 +22,7 @@ from sygen_bot.storage.engine import Storage
 from sygen_bot.storage.tables import contexts, sessions, turn_parts, turns
 
 _GIVEN_TITLE_CHARS: Final = 80
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,21 +153,8 @@ class SessionStore:
         await self._update_session(session_id, provider=provider, model=model)
 
     async def save_context(self, session_id: str, provider: str, resume_token: str) -> None:
-        row = {
-            "session_id": session_id,
-            "provider": provider,
-            "resume_token": resume_token,
-            "updated_at": self._clock(),
-        }
-
-        def save(connection: sa.Connection) -> None:
-            if not connection.scalar(sa.select(sa.exists().where(sessions.c.id == session_id))):
-                return  # deleted while its agent spoke
-            new = _insert(connection, contexts).values(row)
-            changed = {"resume_token": new.excluded.resume_token, "updated_at": new.excluded.updated_at}
-            connection.execute(new.on_conflict_do_update(index_elements=["session_id", "provider"], set_=changed))
-
-        await self._storage.write(save)
+        now = self._clock()
+        await self._storage.write(lambda connection: _keep_context(connection, session_id, provider, resume_token, now))
 
     async def clear_contexts(self, session_id: str) -> None:
         def clear(connection: sa.Connection) -> None:
@@ -261,17 +250,25 @@ class SessionStore:
         await self._storage.write(add, is_patient=True)
 
     async def finish(
-        self, session_id: str, ended: Sequence[EndedTurn], *, waiting: Mapping[str, int], context: ContextUse
+        self,
+        session_id: str,
+        ended: Sequence[EndedTurn],
+        *,
+        waiting: Mapping[str, int],
+        context: ContextUse,
+        contexts: Mapping[str, str] = _NOTHING,
     ) -> None:
         """Keep how turns of one session ended, in the order of their ends, and how far its agent's context was used.
 
-        `waiting`: the places in the log of the messages that wait.
+        `waiting`: the places in the log of the messages that wait. `contexts`: resume tokens that were not saved yet, by provider.
         """
         now = self._clock()
 
         def keep(connection: sa.Connection) -> None:
             for turn in ended:
                 _finish(connection, session_id, turn, now)
+            for provider, resume_token in contexts.items():
+                _keep_context(connection, session_id, provider, resume_token, now)
             used = {"context_used_at": context.used_at, "context_turns": context.turns}
             connection.execute(sa.update(sessions).where(sessions.c.id == session_id).values(used))
             for turn_id, user_seq in waiting.items():
@@ -380,6 +377,16 @@ def _by_client_id(connection: sa.Connection, session_id: str, turn: StoredTurn) 
     if row.text != turn.text:
         raise Conflict("This id stands for another message.")
     return KnownMessage(turn_id=row.id, end=None if row.end is None else decode_end(row.end, row.answer))
+
+
+def _keep_context(connection: sa.Connection, session_id: str, provider: str, resume_token: str, now: float) -> None:
+    if not connection.scalar(sa.select(sa.exists().where(sessions.c.id == session_id))):
+        return  # deleted while its agent spoke
+    new = _insert(connection, contexts).values(
+        session_id=session_id, provider=provider, resume_token=resume_token, updated_at=now
+    )
+    changed = {"resume_token": new.excluded.resume_token, "updated_at": new.excluded.updated_at}
+    connection.execute(new.on_conflict_do_update(index_elements=["session_id", "provider"], set_=changed))
 
 
 def _finish(connection: sa.Connection, session_id: str, turn: EndedTurn, now: float) -> None:

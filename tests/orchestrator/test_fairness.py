@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -16,7 +17,7 @@ from sygen_bot.session.key import SessionKey
 from sygen_bot.session.log import LoggedEvent, Subscriber
 from sygen_bot.session.receipt import Acceptance, Receipt
 from sygen_bot.storage.engine import Storage, open_storage
-from sygen_bot.storage.sessions import SessionStore
+from sygen_bot.storage.sessions import ContextUse, EndedTurn, SessionStore
 from sygen_bot.testing.scripted import ScriptedProvider
 from tests.orchestrator.alone import orchestrator_alone
 
@@ -113,7 +114,7 @@ async def test_others_run_between_the_passes_of_a_turn_that_never_pauses() -> No
 
 
 class SlowStore(SessionStore):
-    """A real store whose disk can be held up where contexts are saved."""
+    """A real store whose disk can be held up where turns end. `saved`: the contexts that came with ends."""
 
     def __init__(self, storage: Storage) -> None:
         super().__init__(storage)
@@ -122,10 +123,18 @@ class SlowStore(SessionStore):
         self.disk.set()
         self.saved: list[str] = []
 
-    async def save_context(self, session_id: str, provider: str, resume_token: str) -> None:
+    async def finish(
+        self,
+        session_id: str,
+        ended: Sequence[EndedTurn],
+        *,
+        waiting: Mapping[str, int],
+        context: ContextUse,
+        contexts: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         await self.disk.wait()
-        await super().save_context(session_id, provider, resume_token)
-        self.saved.append(resume_token)
+        await super().finish(session_id, ended, waiting=waiting, context=context, contexts=contexts)
+        self.saved += contexts.values()
 
 
 @pytest.fixture

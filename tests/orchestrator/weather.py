@@ -80,10 +80,16 @@ class StormyStore:
         self._leave("add_part")
 
     async def finish(
-        self, session_id: str, ended: Sequence[EndedTurn], *, waiting: Mapping[str, int], context: ContextUse
+        self,
+        session_id: str,
+        ended: Sequence[EndedTurn],
+        *,
+        waiting: Mapping[str, int],
+        context: ContextUse,
+        contexts: Mapping[str, str],
     ) -> None:
         await self._enter("finish")
-        await self._store.finish(session_id, ended, waiting=waiting, context=context)
+        await self._store.finish(session_id, ended, waiting=waiting, context=context, contexts=contexts)
         self._leave("finish")
 
     async def _enter(self, step: str) -> None:
