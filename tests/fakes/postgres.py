@@ -8,8 +8,11 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
+
+from tests.fakes.ramdisk import ramdisk
 
 _SETTINGS: Final = {
     "listen_addresses": "",
@@ -18,6 +21,7 @@ _SETTINGS: Final = {
     "shared_buffers": "16MB",
     "max_connections": "40",
     "autovacuum": "off",
+    "dynamic_shared_memory_type": "mmap",  # in its own folder, where nothing of it stays behind
 }
 _LIMIT_S: Final = 60
 
@@ -38,7 +42,9 @@ class PostgresServer:
     def __init__(self) -> None:
         self._binaries = _binaries()
         self._as_other = _other_user()
-        self._folder = Path(tempfile.mkdtemp(prefix="pg-"))  # a short path: it becomes the name of a socket
+        self._folder = Path(
+            tempfile.mkdtemp(prefix="pg-", dir=ramdisk())
+        )  # a short path: it becomes the name of a socket
         if "user" in self._as_other:
             os.chown(self._folder, self._as_other["user"], self._as_other["group"])
         self._data = self._folder / "data"
@@ -71,6 +77,19 @@ class PostgresServer:
         name = f"test{next(self._numbers)}"
         self.execute(self._url("postgres"), f"CREATE DATABASE {name} TEMPLATE template0")
         return self._url(name)
+
+    def empty(self, url: str, *, tables: Collection[str]) -> None:
+        """Leave nothing in these tables, no others but Alembic's, and nobody connected."""
+        known = ", ".join(f"'{name}'" for name in (*tables, "alembic_version"))
+        others = f"SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT IN ({known})"  # noqa: S608
+        self.execute(
+            url,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "  # noqa: S608 - the names are our own
+            "WHERE datname = current_database() AND pid <> pg_backend_pid();"
+            f"DO $$ DECLARE one text; BEGIN FOR one IN {others} "
+            "LOOP EXECUTE format('DROP TABLE %I CASCADE', one); END LOOP; END $$;"
+            f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE",
+        )
 
     def execute(self, url: str, sql: str) -> str:
         """Run SQL in the database of that URL, as somebody other than the gateway would."""

@@ -21,6 +21,12 @@ from sygen_bot.storage.tables import NEWEST_REVISION, metadata
 from tests.storage.rows import one_turn, opened
 
 
+@pytest.fixture
+def database(bare_database: str) -> str:
+    """Nothing is in it yet, not even tables."""
+    return bare_database
+
+
 def shape(connection: sa.Connection) -> dict[str, object]:
     """Everything about the tables that counts."""
     inspector = sa.inspect(connection)

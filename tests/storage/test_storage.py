@@ -25,6 +25,12 @@ from tests.storage.rows import KEY, opened
 
 
 @pytest.fixture
+def database(bare_database: str) -> str:
+    """Nothing is in it yet, not even tables."""
+    return bare_database
+
+
+@pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "sygen.db"
 
