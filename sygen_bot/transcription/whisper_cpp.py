@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Final
@@ -17,6 +18,8 @@ _NATIVE: Final = ("whisper-cli", "whisper-cpp", "main")
 _PYTHON: Final = "pwcpp"
 _PYTHON_MODEL: Final = "base"
 _OF_WHISPER_CPP: Final = b"whisper_full"  # the function that transcribes: every program on the library names it
+
+_MOST_THREADS: Final = 4  # what whisper.cpp takes by itself: more hardly help
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +59,11 @@ class WhisperCpp:
         if Path(program).name == _PYTHON:
             output = wav.with_name(f"{wav.name}.txt")
             language = ["--language", self.language] if self.language else []
-            argv = [program, "-m", model, *language, "-otxt", str(wav)]
+            argv = [program, "-m", model, *language, "--n_threads", str(_threads()), "-otxt", str(wav)]
         else:
             output = wav.with_name("whisper-cpp.txt")
             prefix = str(output.with_suffix(""))
-            options = ["-l", self.language or "auto", "-nt", "-np", "-otxt", "-of", prefix]
+            options = ["-l", self.language or "auto", "-t", str(_threads()), "-nt", "-np", "-otxt", "-of", prefix]
             argv = [program, "-m", model, *options, "-f", str(wav)]
         await self.commands.run(argv, cwd=recording.directory)
         return Heard(read_output(output).decode(errors="replace"))
@@ -82,6 +85,12 @@ class WhisperCpp:
             if program is not None and (name != "main" or _is_whisper_cpp(Path(program))):
                 return program
         return None
+
+
+def _threads() -> int:
+    """One processor stays free: its threads wait for each other in loops, and if one gets no processor all take several times longer."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(_MOST_THREADS, max(1, processors - 1))
 
 
 def _is_whisper_cpp(program: Path) -> bool:
