@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+from tests.cli.forks import Forks, loaded
+
 COMMAND = (sys.executable, "-m", "sygen_bot")
 LIMIT_S = 20.0
 _CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[=>]|\x1b\][^\x07]*\x07")
@@ -35,8 +37,29 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     }
 
 
+_forks: Forks | None = None
+
+
+@contextmanager
+def quick_commands() -> Iterator[None]:
+    """While this is open, `run` forks its commands."""
+    global _forks
+    with loaded() as _forks:
+        yield
+    _forks = None
+
+
 def run(home: Path, *arguments: str, given: str | None = None, **more: str) -> subprocess.CompletedProcess[str]:
     """`sygen ARGUMENTS` to its end. Whatever it is told to do, it never shows a traceback."""
+    if _forks is None:
+        return run_anew(home, *arguments, given=given, **more)
+    ended = _forks.run(arguments, environment(home, **more), given=given or "", timeout_s=LIMIT_S)
+    assert "Traceback" not in ended.stdout + ended.stderr
+    return ended
+
+
+def run_anew(home: Path, *arguments: str, given: str | None = None, **more: str) -> subprocess.CompletedProcess[str]:
+    """As `run`, in a process that has loaded nothing yet."""
     ended = subprocess.run(
         [*COMMAND, *arguments],
         env=environment(home, **more),

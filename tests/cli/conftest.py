@@ -11,7 +11,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cli.command import LIMIT_S, serving
+from tests.cli.command import LIMIT_S, quick_commands, serving
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick() -> Iterator[None]:
+    """Commands that are only run to their end are forked."""
+    with quick_commands():
+        yield
 
 
 @dataclass(frozen=True)

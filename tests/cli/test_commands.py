@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import COMMAND, Terminal, environment, run, run_each
+from tests.cli.command import COMMAND, Terminal, environment, run, run_anew, run_each
 from tests.cli.conftest import Served
 
 COMMANDS = (
@@ -42,10 +42,33 @@ def test_the_exit_codes_of_ask_are_in_its_help(home: Path) -> None:
 def test_version_and_help_are_quick(home: Path) -> None:
     for arguments in (["version"], ["--help"]):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        assert run(home, *arguments).returncode == 0
+        assert run_anew(home, *arguments).returncode == 0
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         # processor time: what else the machine does is not its fault
         assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.3
+
+
+def test_every_command_loads_what_it_needs(served: Served) -> None:
+    """Most tests here fork commands from a process that has everything loaded; these begin with nothing."""
+    for arguments in (
+        ("status",),
+        ("doctor",),
+        ("api", "token"),
+        ("config", "show"),
+        ("config", "set", "api.port", "0"),
+        ("config", "validate"),
+        ("ask", "hello"),
+        ("send", __file__),
+        ("notifications",),
+        ("task", "add", "hello", "--wait"),
+        ("task", "list"),
+        ("cron", "list"),
+        ("hook", "list"),
+    ):
+        ended = run_anew(served.home, *arguments)
+        assert (arguments, ended.returncode) == (arguments, 0)
+    assert run_anew(served.home, "get", "nothing.txt").returncode == 1
+    assert run_anew(served.home, "model", "path").returncode == 1
 
 
 def test_settings_are_set_as_json_or_text_and_shown_masked(home: Path) -> None:
