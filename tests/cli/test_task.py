@@ -123,12 +123,15 @@ def test_without_a_gateway_there_is_no_task(home: Path) -> None:
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_task_outlives_its_gateway_if_it_repeats(home: Path, signal_number: int) -> None:
     with serving(home, SYGEN_API__DRAIN_S="0") as (gateway, _):
-        repeats = added(home, "SLOW 40 0.05", "--repeats")
         does_not = added(home, LONG)
         with Running(home, "task", "show", "--wait", does_not) as first:
             first.read_until("w0 ")
-        gateway.end(signal_number)
+        with Running(home, "task", "add", "--wait", "--repeats", "SLOW 40 0.05") as second:
+            second.read_until("w0 ")
+            gateway.end(signal_number)
     with serving(home, SYGEN_API__DRAIN_S="0"):
+        tasks = json.loads(run(home, "task", "list", "--json").stdout)
+        [repeats] = [task["id"] for task in tasks if task["id"] != does_not]
         waited = run(home, "task", "show", "--wait", repeats)
         assert (waited.returncode, waited.stdout[:3], waited.stderr) == (0, "w0 ", "")
         assert shown(home, repeats)["attempt"] == 2
