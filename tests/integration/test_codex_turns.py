@@ -6,7 +6,6 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
@@ -139,7 +138,12 @@ async def test_an_endpoint_of_ones_own_needs_no_configuration(rig: Rig, env: dic
 
 
 @pytest.mark.parametrize(
-    "token", [json.dumps({"thread_id": str(uuid4())}), json.dumps({"thread_id": "nonsense"}), "not a token of ours"]
+    "token",
+    [
+        json.dumps({"thread_id": "0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b"}),
+        json.dumps({"thread_id": "nonsense"}),
+        "not a token of ours",
+    ],
 )
 async def test_a_conversation_that_is_gone_begins_anew(rig: Rig, token: str) -> None:
     rig.token = token
