@@ -132,7 +132,9 @@ class Approver:
                 await self._ask(request)
 
     async def _ask(self, request: ApprovalRequest) -> None:
-        asking = asyncio.create_task(self._asker.ask(request, others=lambda: len(self._waiting) - 1))
+        asking = asyncio.create_task(
+            self._asker.ask(request, others=lambda: len(self._waiting) - (request.id in self._waiting))
+        )
         self._asked = (request.id, asking)
         self._free.clear()
         try:

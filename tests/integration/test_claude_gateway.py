@@ -36,6 +36,7 @@ async def gateway_in(home: Path, api: FakeAnthropic) -> AsyncIterator[Gateway]:
     """A gateway in `home` that has only Claude Code; no process is left of it."""
     paths, mark = Paths(home / "gateway"), new_mark()
     overrides = {"api.host": "127.0.0.1", "api.port": 0, "api.drain_s": 0, "provider": "claude"}
+    overrides |= {"agents.main.approval_policy": "allow_read_only"}
     claude = ClaudeProvider(run_dir=paths.run_dir, env=api.environment(home / "user") | {MARK: mark})
     settings = load_settings(paths, overrides=overrides)
     async with running_gateway(settings, paths, token=TOKEN, providers=[claude]) as gateway:

@@ -125,13 +125,16 @@ async def test_an_abort_is_answered_at_once_and_ends_the_generation(tmp_path: Pa
         assert worker_of(tmp_path) == worker
 
 
-async def test_a_model_process_that_is_killed_fails_one_turn_and_not_the_gateway(tmp_path: Path, weights: Path) -> None:
+async def test_a_model_process_that_is_killed_interrupts_one_turn_and_not_the_gateway(
+    tmp_path: Path, weights: Path
+) -> None:
     async with gateway_in(tmp_path, weights) as gateway, client(gateway) as peer:
         await peer.send(type="message", text=STORY)
         await peer.until("text_delta")
         worker_of(tmp_path).kill()
-        failed = (await peer.until("result", "error"))[-1]
-        assert (failed["code"], failed["message"]) == ("internal_error", "The local model broke off. Ask it again.")
+        end = (await peer.until("result", "error"))[-1]
+        assert (end["type"], end["reason"]) == ("result", "interrupted")
+        assert end["text"]
         await peer.send(type="message", text="hello")
         await peer.until("text_delta")
 
