@@ -25,8 +25,9 @@ check: .venv/.ready ## the fast checks: format, lint, types, import rules, and t
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n 2 tests/docs tests/files tests/session tests/testing tests/test_config.py tests/test_architecture.py
 
+# Three at a time even on two processors: the tests wait more than they compute.
 test: system tests/node/.ready check ## everything: the checks and all tests, the real agents included
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 3
 
 bench: .venv/.ready ## measure; writes benchmarks/results and docs/performance.md
 	$(BIN)/python -m benchmarks all

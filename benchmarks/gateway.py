@@ -67,6 +67,7 @@ def environment(home: Path) -> dict[str, str]:
         "HOME": str(home.parent),
         "SYGEN_HOME": str(home),
         "SYGEN_API__DRAIN_S": "0",
+        "SYGEN_SESSION__MAX_PARALLEL_TURNS": "1000",  # what is measured is how they share, not how they wait
         "PYTHONPATH": str(ROOT),
         "LANG": "C.UTF-8",
     }

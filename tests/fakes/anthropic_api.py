@@ -7,33 +7,25 @@ tool use; the request that brings its result goes on with the next instruction. 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import json
-from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from sygen_bot.testing.script import (
     Ask,
-    Burst,
-    EchoHistory,
     Fail,
-    File,
     Instruction,
-    NoStream,
-    Refused,
     Say,
-    Slow,
     Think,
-    Tick,
     Tool,
-    filler,
     parse_script,
     words,
 )
+from tests.fakes.model_api import ModelApi, failure, head, pieces, rest_of_script, send_json
+from tests.fakes.model_api import Request as ApiRequest
 
 INPUT_TOKENS: Final = 1000
 OUTPUT_TOKENS: Final = 100
@@ -60,15 +52,8 @@ _message_numbers = itertools.count(1)  # a client takes messages of one id for p
 
 
 @dataclass(slots=True)
-class Request:
-    """One request as it came, and what became of it. `body` is the decoded JSON, {} where there was none."""
-
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: dict[str, Any]
-    answered: asyncio.Event = field(default_factory=asyncio.Event)
-    client_disconnected: asyncio.Event = field(default_factory=asyncio.Event)
+class Request(ApiRequest):
+    """A request, with what it says."""
 
     @property
     def turns(self) -> list[str]:
@@ -86,27 +71,10 @@ class Request:
         ]
 
 
-class FakeAnthropic:
-    """The server, as an async context manager. `url` is its base URL, `requests` what it was asked, in order."""
+class FakeAnthropic(ModelApi[Request]):
+    """The server."""
 
-    def __init__(self) -> None:
-        self.requests: list[Request] = []
-        self.url = ""
-        self._changed = asyncio.Condition()
-        self._connections: set[asyncio.Task[None]] = set()
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=_MAX_HEAD_BYTES)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.close()
-        for connection in self._connections:
-            connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+    request_type = Request
 
     def environment(self, home: Path) -> dict[str, str]:
         """Variables for a Claude Code that lives in `home` and speaks to this server and to nothing else."""
@@ -122,88 +90,33 @@ class FakeAnthropic:
             "DISABLE_TELEMETRY": "1",
         }
 
+    async def answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
+        await _answer(request, writer)
+
     @property
     def conversations(self) -> list[Request]:
         """The requests that carry a script or a conversation with tools, not what a client asks on the side."""
         return [request for request in self.requests if request.path == "/v1/messages" and request.body.get("tools")]
 
-    async def until(self, holds: Callable[[], bool], *, timeout_s: float = 20.0) -> None:
-        """Wait until `holds()`, looked at whenever a request comes, is answered or is cut off. Raises TimeoutError."""
-        async with asyncio.timeout(timeout_s), self._changed:
-            await self._changed.wait_for(holds)
-
-    async def until_disconnected(self, *, timeout_s: float = 5.0) -> Request:
-        """The first request whose client went away before it had its answer. Raises TimeoutError."""
-        await self.until(lambda: any(r.client_disconnected.is_set() for r in self.requests), timeout_s=timeout_s)
-        return next(request for request in self.requests if request.client_disconnected.is_set())
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._serve(reader, writer))
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            request = await _read_request(reader)
-            if request is None:
-                return
-            self.requests.append(request)
-            await self._tell()
-            answering = asyncio.create_task(_answer(request, writer))
-            leaving = asyncio.create_task(reader.read(1))
-            await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            is_whole = answering.done() and answering.exception() is None  # else it was the writer that noticed first
-            (request.answered if is_whole else request.client_disconnected).set()
-            for task in (answering, leaving):
-                task.cancel()
-            await asyncio.gather(answering, leaving, return_exceptions=True)
-            await self._tell()
-        finally:
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
-
-    async def _tell(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
-
-
-async def _read_request(reader: asyncio.StreamReader) -> Request | None:
-    try:
-        head = await reader.readuntil(b"\r\n\r\n")
-    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError):
-        return None
-    first, *lines = head.decode("latin-1").split("\r\n")
-    method, target, _version = first.split(" ", 2)
-    headers = {
-        name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)
-    }
-    length = int(headers.get("content-length", "0"))
-    if length > _MAX_BODY_BYTES:
-        return None
-    body = await reader.readexactly(length)
-    decoded = json.loads(body) if body else {}
-    return Request(method, target.partition("?")[0], headers, decoded if isinstance(decoded, dict) else {})
-
 
 async def _answer(request: Request, writer: asyncio.StreamWriter) -> None:
     if request.method != "POST" or request.path not in ("/v1/messages", "/v1/messages/count_tokens"):
-        await _send_json(writer, 404, _error(404, "there is no such thing"))
+        await send_json(writer, 404, _error(404, "there is no such thing"))
         return
     if request.path.endswith("count_tokens"):
-        await _send_json(writer, 200, {"input_tokens": INPUT_TOKENS})
+        await send_json(writer, 200, {"input_tokens": INPUT_TOKENS})
         return
     instructions = _rest_of_script(request)
     if instructions and isinstance(instructions[0], Fail):
-        status, message = _failure(instructions[0])
-        await _send_json(writer, status, _error(status, message))
+        status, message = failure(instructions[0])
+        await send_json(writer, status, _error(status, message))
     elif request.body.get("stream"):
-        writer.write(_head(200, "text/event-stream") + b"\r\n")
+        writer.write(head(200, "text/event-stream") + b"\r\n")
         async for name, data in _events(request, instructions):
             writer.write(f"event: {name}\ndata: {json.dumps({'type': name, **data})}\n\n".encode())
             await writer.drain()
     else:
-        await _send_json(writer, 200, await _whole(request, instructions))
+        await send_json(writer, 200, await _whole(request, instructions))
 
 
 def _rest_of_script(request: Request) -> list[Instruction]:
@@ -212,12 +125,7 @@ def _rest_of_script(request: Request) -> list[Instruction]:
     spoken = max((number for number, message in enumerate(messages) if _said(message)), default=-1)
     text = _said(messages[spoken])[-1] if spoken >= 0 else ""
     used = sum(block.get("type") == "tool_use" for message in messages[spoken + 1 :] for block in _blocks(message))
-    rest: list[Instruction] = parse_script(text) or [Say(f"You said: {text}")]
-    while used:
-        tool = next((number for number, step in enumerate(rest) if isinstance(step, Tool | Ask)), len(rest))
-        rest = rest[tool + 1 :] or [Say("That is all.")]  # a client asks again for an answer that is empty
-        used -= 1
-    return rest
+    return rest_of_script(parse_script(text) or [Say(f"You said: {text}")], used)
 
 
 async def _events(request: Request, instructions: list[Instruction]) -> AsyncIterator[tuple[str, dict[str, Any]]]:
@@ -228,7 +136,7 @@ async def _events(request: Request, instructions: list[Instruction]) -> AsyncIte
     for index, instruction in enumerate(instructions):
         match instruction:
             case Fail():
-                status, text = _failure(instruction)
+                status, text = failure(instruction)
                 yield "error", {"error": _error(status, text)["error"]}
                 return
             case Tool(name, arguments) | Ask(name, arguments):
@@ -249,7 +157,7 @@ async def _events(request: Request, instructions: list[Instruction]) -> AsyncIte
                 yield "content_block_stop", {"index": index}
             case _:
                 yield "content_block_start", {"index": index, "content_block": {"type": "text", "text": ""}}
-                async for piece in _pieces(request, instruction):
+                async for piece in pieces(instruction, turns=len(request.turns)):
                     yield "content_block_delta", {"index": index, "delta": {"type": "text_delta", "text": piece}}
                 yield "content_block_stop", {"index": index}
     end = {"stop_reason": stop_reason, "stop_sequence": None}
@@ -257,30 +165,8 @@ async def _events(request: Request, instructions: list[Instruction]) -> AsyncIte
     yield "message_stop", {}
 
 
-async def _pieces(request: Request, instruction: Instruction) -> AsyncIterator[str]:
-    match instruction:
-        case Say(text):
-            for word in words(text):
-                yield word
-        case Slow(count, seconds):
-            for number in range(count):
-                yield f"w{number} "
-                await asyncio.sleep(seconds)
-        case Burst(count) | Tick(count):
-            for number in range(count):
-                yield filler(number)
-        case NoStream(text) | Refused(text):
-            yield text
-        case File(path):
-            yield f"<file:{path}>"
-        case EchoHistory():
-            yield f"{len(request.turns)} turns"
-        case _:
-            yield f"{type(instruction).__name__} is nothing that a model does"
-
-
 async def _whole(request: Request, instructions: list[Instruction]) -> dict[str, Any]:
-    text = "".join([piece for step in instructions async for piece in _pieces(request, step)])
+    text = "".join([piece for step in instructions async for piece in pieces(step, turns=len(request.turns))])
     usage = {"input_tokens": INPUT_TOKENS, "output_tokens": OUTPUT_TOKENS}
     content = [{"type": "text", "text": text}]
     return {**_message(request), "content": content, "stop_reason": "end_turn", "stop_sequence": None, "usage": usage}
@@ -316,20 +202,5 @@ def _said(message: dict[str, Any]) -> list[str]:
     return [text.strip() for text in texts if text.strip() and not text.startswith(_NOT_SAID)]
 
 
-def _failure(instruction: Fail) -> tuple[int, str]:
-    status, _, message = instruction.message.partition(" ")
-    return (int(status), message or "scripted failure") if status.isdigit() else (500, instruction.message)
-
-
 def _error(status: int, message: str) -> dict[str, Any]:
     return {"type": "error", "error": {"type": _ERROR_TYPES.get(status, "api_error"), "message": message}}
-
-
-def _head(status: int, content_type: str) -> bytes:
-    return f"HTTP/1.1 {status} Status\r\nContent-Type: {content_type}\r\nConnection: close\r\n".encode()
-
-
-async def _send_json(writer: asyncio.StreamWriter, status: int, document: dict[str, Any]) -> None:
-    body = json.dumps(document).encode()
-    writer.write(_head(status, "application/json") + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
-    await writer.drain()

@@ -7,31 +7,25 @@ with that status; behind other instructions it is an error in the midst of the s
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Final, Literal, Self
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
 from sygen_bot.testing.script import (
-    Burst,
-    EchoHistory,
     Fail,
-    File,
     Instruction,
     NoStream,
-    Refused,
     Say,
-    Slow,
     Think,
-    Tick,
     Tool,
-    filler,
     parse_script,
     words,
 )
+from tests.fakes.model_api import ModelApi, failure, head, pieces
+from tests.fakes.model_api import Request as ApiRequest
+from tests.fakes.model_api import send as send_whole
 
 Fault = Literal[
     "drop", "html", "html_stream", "cut", "hang", "garbage", "endless", "no_done", "whole", "redirect", "drip"
@@ -59,15 +53,8 @@ _GARBAGE: Final = (
 
 
 @dataclass(slots=True)
-class Request:
-    """One request as it came, and what became of it. `body` is the decoded JSON, {} where there was none."""
-
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: dict[str, Any]
-    answered: asyncio.Event = field(default_factory=asyncio.Event)
-    client_disconnected: asyncio.Event = field(default_factory=asyncio.Event)
+class Request(ApiRequest):
+    """A request, with what it says."""
 
     @property
     def messages(self) -> list[tuple[str, str]]:
@@ -87,17 +74,18 @@ class Request:
         return sum(len(text) // 4 for _, text in self.messages)
 
 
-class FakeOpenAI:
-    """The server, as an async context manager. `url` is its address without a path, `requests` what it was asked, in order.
+class FakeOpenAI(ModelApi[Request]):
+    """The server. `url` is its address without a path.
 
     `models`: the entries of /v1/models; `models_answer`: (status, content type, body) instead. `key`: what is asked for.
     `faults`: taken one for each chat request. `context_tokens`: longer requests are refused. `token_factor`: how many tokens
     its usage says for each that it counts. `refuses_fields`: a field that it does not know. `error`: more fields of a `FAIL`. `reasoning`: how it thinks: under this name in the delta, or in `<think>` tags.
     """
 
+    request_type = Request
+
     def __init__(self) -> None:
-        self.requests: list[Request] = []
-        self.url = ""
+        super().__init__()
         self.models: list[dict[str, Any]] = [{"id": "fake-large", "object": "model"}, {"id": "fake-small"}]
         self.models_answer: tuple[int, str, bytes] | None = None
         self.models_hang = False
@@ -112,73 +100,12 @@ class FakeOpenAI:
         self.error: dict[str, Any] = {}
         self.retry_after: str | None = None
         self.reasoning: Literal["reasoning_content", "reasoning", "tags"] = "reasoning_content"
-        self._changed = asyncio.Condition()
-        self._connections: set[asyncio.Task[None]] = set()
-
-    async def __aenter__(self) -> Self:
-        await self.listen()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.stop()
-
-    async def listen(self, port: int = 0) -> None:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", port)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-
-    async def stop(self) -> None:
-        self._server.close()
-        for connection in self._connections:
-            connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
 
     @property
     def chats(self) -> list[Request]:
         return [request for request in self.requests if request.path == "/v1/chat/completions"]
 
-    async def until(self, holds: Callable[[], bool], *, timeout_s: float = 20.0) -> None:
-        """Wait until `holds()`, looked at whenever a request comes, is answered or is cut off. Raises TimeoutError."""
-        async with asyncio.timeout(timeout_s), self._changed:
-            await self._changed.wait_for(holds)
-
-    async def until_disconnected(self, *, timeout_s: float = 5.0) -> Request:
-        """The first request whose client went away before it had its answer. Raises TimeoutError."""
-        await self.until(lambda: any(r.client_disconnected.is_set() for r in self.requests), timeout_s=timeout_s)
-        return next(request for request in self.requests if request.client_disconnected.is_set())
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._serve(reader, writer))
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            request = await _read_request(reader)
-            if request is None:
-                return
-            self.requests.append(request)
-            await self._tell()
-            answering = asyncio.create_task(self._answer(request, writer))
-            leaving = asyncio.create_task(reader.read(1))
-            await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            is_whole = answering.done() and answering.exception() is None  # else it was the writer that noticed first
-            (request.answered if is_whole else request.client_disconnected).set()
-            for task in (answering, leaving):
-                task.cancel()
-            await asyncio.gather(answering, leaving, return_exceptions=True)
-            await self._tell()
-        finally:
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
-
-    async def _tell(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
-
-    async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
+    async def answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
         if self.key is not None and request.headers.get("authorization") != f"Bearer {self.key}":
             await _send_error(
                 writer, 401, "Incorrect API key provided: " + request.headers.get("authorization", "none")
@@ -188,13 +115,13 @@ class FakeOpenAI:
         elif (request.method, request.path) == ("POST", "/v1/chat/completions"):
             await self._chat(request, writer)
         else:
-            await _send(writer, 404, "application/json", b'{"detail": "Not Found"}')
+            await send_whole(writer, 404, "application/json", b'{"detail": "Not Found"}')
 
     async def _list_models(self, writer: asyncio.StreamWriter) -> None:
         if self.models_hang:
             await asyncio.sleep(3600)
         document = json.dumps({"object": "list", "data": self.models}).encode()
-        await _send(writer, *(self.models_answer or (200, "application/json", document)))
+        await send_whole(writer, *(self.models_answer or (200, "application/json", document)))
 
     async def _chat(self, request: Request, writer: asyncio.StreamWriter) -> None:
         fault = self.faults.popleft() if self.faults else None
@@ -204,11 +131,11 @@ class FakeOpenAI:
                 return None
             case "html" | "html_stream":
                 status, page = (502, _PAGE) if fault == "html" else (200, b"")
-                return await _send(writer, status, "text/html", page)
+                return await send_whole(writer, status, "text/html", page)
             case "redirect":
-                return await _send(writer, 307, "text/plain", b"", f"Location: {self.url}/elsewhere\r\n")
+                return await send_whole(writer, 307, "text/plain", b"", f"Location: {self.url}/elsewhere\r\n")
             case "drip":
-                writer.write(_head(500, "text/plain") + b"\r\n")
+                writer.write(head(500, "text/plain") + b"\r\n")
                 while True:
                     writer.write(b"x" * 65536)
                     await writer.drain()
@@ -218,10 +145,10 @@ class FakeOpenAI:
         if refusal := self._refusal(request, instructions):
             status, error = refusal
             extra = f"Retry-After: {self.retry_after}\r\n" if self.retry_after else ""
-            return await _send(writer, status, "application/json", json.dumps({"error": error}).encode(), extra)
+            return await send_whole(writer, status, "application/json", json.dumps({"error": error}).encode(), extra)
         if fault == "whole" or not request.body.get("stream") or isinstance(instructions[0], NoStream):
             return await self._send_whole(request, instructions, writer)
-        writer.write(_head(200, "text/event-stream") + b"\r\n")
+        writer.write(head(200, "text/event-stream") + b"\r\n")
         await writer.drain()
         if fault == "hang":
             await asyncio.sleep(3600)
@@ -243,7 +170,7 @@ class FakeOpenAI:
                 "code": "model_not_found",
             }
         if isinstance(instructions[0], Fail):
-            status, message = _failure(instructions[0])
+            status, message = failure(instructions[0])
             return status, {"message": message, "type": "scripted", "code": None} | self.error
         return None
 
@@ -260,7 +187,7 @@ class FakeOpenAI:
         await send(choices=[{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}])
         for instruction in instructions:
             if isinstance(instruction, Fail):
-                status, message = _failure(instruction)
+                status, message = failure(instruction)
                 await send(error={"message": message, "code": status})
                 return
             if isinstance(instruction, Tool):
@@ -301,7 +228,7 @@ class FakeOpenAI:
             for word in words(f"<think>{instruction.text}</think>\n\n" if in_tags else instruction.text):
                 yield "content" if in_tags else self.reasoning, word
             return
-        async for piece in _spoken(request, instruction):
+        async for piece in pieces(instruction, turns=sum(role == "user" for role, _ in request.messages)):
             yield "content", piece
 
     async def _send_whole(
@@ -314,54 +241,16 @@ class FakeOpenAI:
             "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
             "usage": self._usage(request, 1),
         }
-        await _send(writer, 200, "application/json", json.dumps(document).encode())
+        await send_whole(writer, 200, "application/json", json.dumps(document).encode())
 
     def _usage(self, request: Request, pieces: int) -> dict[str, int]:
         return {"prompt_tokens": int(request.tokens * self.token_factor), "completion_tokens": pieces}
-
-
-async def _spoken(request: Request, instruction: Instruction) -> AsyncIterator[str]:
-    match instruction:
-        case Say(text):
-            for word in words(text):
-                yield word
-        case Slow(count, seconds):
-            for number in range(count):
-                yield f"w{number} "
-                await asyncio.sleep(seconds)
-        case Burst(count) | Tick(count):
-            for number in range(count):
-                yield filler(number)
-        case NoStream(text) | Refused(text):
-            yield text
-        case File(path):
-            yield f"<file:{path}>"
-        case EchoHistory():
-            yield f"{sum(role == 'user' for role, _ in request.messages)} "
-            yield "turns"
-        case _:
-            yield f"{type(instruction).__name__} is nothing that a model does"
 
 
 def _script(text: str) -> list[Instruction]:
     """That of the last paragraph that has one: a client may join what the user said in turns that had no answer."""
     paragraphs = reversed(text.split("\n\n"))
     return next((script for part in paragraphs if (script := parse_script(part))), [Say("I have no script")])
-
-
-async def _read_request(reader: asyncio.StreamReader) -> Request | None:
-    try:
-        head = await reader.readuntil(b"\r\n\r\n")
-        first, *lines = head.decode("latin-1").split("\r\n")
-        method, target, _version = first.split(" ", 2)
-        headers = {
-            name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)
-        }
-        length = int(headers.get("content-length", "0"))
-        body = await reader.readexactly(length) if length <= _MAX_BODY_BYTES else b""
-    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError):
-        return None
-    return Request(method, target.partition("?")[0], headers, json.loads(body) if body else {})
 
 
 def _text(content: object) -> str:
@@ -371,19 +260,5 @@ def _text(content: object) -> str:
     return "".join(part["text"] for part in parts if part["type"] == "text")
 
 
-def _failure(instruction: Fail) -> tuple[int, str]:
-    status, _, message = instruction.message.partition(" ")
-    return (int(status), message or "scripted failure") if status.isdigit() else (500, instruction.message)
-
-
-def _head(status: int, content_type: str) -> bytes:
-    return f"HTTP/1.1 {status} Status\r\nContent-Type: {content_type}\r\nConnection: close\r\n".encode()
-
-
 async def _send_error(writer: asyncio.StreamWriter, status: int, message: str) -> None:
-    await _send(writer, status, "application/json", json.dumps({"error": {"message": message}}).encode())
-
-
-async def _send(writer: asyncio.StreamWriter, status: int, content_type: str, body: bytes, extra: str = "") -> None:
-    writer.write(_head(status, content_type) + f"{extra}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-    await writer.drain()
+    await send_whole(writer, status, "application/json", json.dumps({"error": {"message": message}}).encode())

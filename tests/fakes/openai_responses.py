@@ -8,33 +8,26 @@ something was said it breaks the stream off. The tool `apply_patch` is called wi
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import itertools
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from sygen_bot.testing.script import (
     Ask,
-    Burst,
-    EchoHistory,
     Fail,
-    File,
     Instruction,
     NoStream,
-    Refused,
     Say,
-    Slow,
     Think,
-    Tick,
     Tool,
-    filler,
     parse_script,
     words,
 )
+from tests.fakes.model_api import ModelApi, failure, head, pieces, rest_of_script, send_json
+from tests.fakes.model_api import Request as ApiRequest
 
 INPUT_TOKENS: Final = 1000
 OUTPUT_TOKENS: Final = 100
@@ -58,15 +51,8 @@ Event = dict[str, Any]
 
 
 @dataclass(slots=True)
-class Request:
-    """One request as it came, and what became of it. `body` is the decoded JSON, {} where there was none."""
-
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: dict[str, Any]
-    answered: asyncio.Event = field(default_factory=asyncio.Event)
-    client_disconnected: asyncio.Event = field(default_factory=asyncio.Event)
+class Request(ApiRequest):
+    """A request, with what it says."""
 
     @property
     def items(self) -> list[dict[str, Any]]:
@@ -90,27 +76,11 @@ class Request:
         return {str(tool.get("name") or tool.get("type")) for tool in self.body.get("tools", [])}
 
 
-class FakeResponses:
-    """The server, as an async context manager. `url` is its base URL, `requests` what it was asked, in order."""
+class FakeResponses(ModelApi[Request]):
+    """The server."""
 
-    def __init__(self) -> None:
-        self.requests: list[Request] = []
-        self.url = ""
-        self._changed = asyncio.Condition()
-        self._connections: set[asyncio.Task[None]] = set()
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, limit=_MAX_HEAD_BYTES)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._server.close()
-        for connection in self._connections:
-            connection.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+    request_type = Request
+    base_path = "/v1"
 
     def environment(self, home: Path, *, settings: str = "") -> dict[str, str]:
         """Variables for a Codex that lives in `home` and speaks to this server and to nothing else. `settings`: more TOML."""
@@ -135,68 +105,13 @@ class FakeResponses:
         (codex_home / "config.toml").write_text("\n".join(lines))
         return {"HOME": str(home), "CODEX_HOME": str(codex_home), "OPENAI_API_KEY": "sk-fake"}
 
+    async def answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
+        await _answer(request, writer)
+
     @property
     def conversations(self) -> list[Request]:
         """The requests for an answer."""
         return [request for request in self.requests if request.path.endswith("/responses")]
-
-    async def until(self, holds: Callable[[], bool], *, timeout_s: float = 20.0) -> None:
-        """Wait until `holds()`, looked at whenever a request comes, is answered or is cut off. Raises TimeoutError."""
-        async with asyncio.timeout(timeout_s), self._changed:
-            await self._changed.wait_for(holds)
-
-    async def until_disconnected(self, *, timeout_s: float = 5.0) -> Request:
-        """The first request whose client went away before it had its answer. Raises TimeoutError."""
-        await self.until(lambda: any(r.client_disconnected.is_set() for r in self.requests), timeout_s=timeout_s)
-        return next(request for request in self.requests if request.client_disconnected.is_set())
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(self._serve(reader, writer))
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            request = await _read_request(reader)
-            if request is None:
-                return
-            self.requests.append(request)
-            await self._tell()
-            answering = asyncio.create_task(_answer(request, writer))
-            leaving = asyncio.create_task(reader.read(1))
-            await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
-            is_whole = answering.done() and answering.exception() is None  # else it was the writer that noticed first
-            (request.answered if is_whole else request.client_disconnected).set()
-            for task in (answering, leaving):
-                task.cancel()
-            await asyncio.gather(answering, leaving, return_exceptions=True)
-            await self._tell()
-        finally:
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
-
-    async def _tell(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
-
-
-async def _read_request(reader: asyncio.StreamReader) -> Request | None:
-    try:
-        head = await reader.readuntil(b"\r\n\r\n")
-        first, *lines = head.decode("latin-1").split("\r\n")
-        method, target, _version = first.split(" ", 2)
-        headers = {
-            name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)
-        }
-        length = int(headers.get("content-length", "0"))
-        if length > _MAX_BODY_BYTES:
-            return None
-        body = await reader.readexactly(length)
-    except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError):
-        return None
-    decoded = json.loads(body) if body else {}
-    return Request(method, target.partition("?")[0], headers, decoded if isinstance(decoded, dict) else {})
 
 
 async def _answer(request: Request, writer: asyncio.StreamWriter) -> None:
@@ -205,9 +120,9 @@ async def _answer(request: Request, writer: asyncio.StreamWriter) -> None:
         return
     instructions = _rest_of_script(request)
     if isinstance(instructions[0], Fail):
-        await _send_error(writer, *_failure(instructions[0]))
+        await _send_error(writer, *failure(instructions[0]))
         return
-    writer.write(_head(200, "text/event-stream") + b"\r\n")
+    writer.write(head(200, "text/event-stream") + b"\r\n")
     async for event in _events(request, instructions):
         writer.write(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
         await writer.drain()
@@ -219,12 +134,7 @@ def _rest_of_script(request: Request) -> list[Instruction]:
     spoken = max((number for number, item in enumerate(items) if _said(item)), default=-1)
     text = _said(items[spoken])[-1] if spoken >= 0 else ""
     used = sum(str(item.get("type", "")).endswith("_call") for item in items[spoken + 1 :])
-    rest: list[Instruction] = parse_script(text) or [Say(f"You said: {text}")]
-    while used:
-        tool = next((number for number, step in enumerate(rest) if isinstance(step, Tool | Ask)), len(rest))
-        rest = rest[tool + 1 :] or [Say("That is all.")]
-        used -= 1
-    return rest
+    return rest_of_script(parse_script(text) or [Say(f"You said: {text}")], used)
 
 
 async def _events(request: Request, instructions: list[Instruction]) -> AsyncIterator[Event]:
@@ -254,7 +164,7 @@ async def _events(request: Request, instructions: list[Instruction]) -> AsyncIte
                 }
                 yield {"type": "response.output_item.added", "output_index": index, "item": item}
                 said = ""
-                async for piece in _pieces(request, instruction):
+                async for piece in pieces(instruction, turns=len(request.turns)):
                     said += piece
                     place = {"item_id": item["id"], "output_index": index, "content_index": 0}
                     if not isinstance(instruction, NoStream):
@@ -295,28 +205,6 @@ def _thought(index: int, text: str) -> Iterator[Event]:
     yield {"type": "response.output_item.done", "output_index": index, "item": item}
 
 
-async def _pieces(request: Request, instruction: Instruction) -> AsyncIterator[str]:
-    match instruction:
-        case Say(text):
-            for word in words(text):
-                yield word
-        case Slow(count, seconds):
-            for number in range(count):
-                yield f"w{number} "
-                await asyncio.sleep(seconds)
-        case Burst(count) | Tick(count):
-            for number in range(count):
-                yield filler(number)
-        case NoStream(text) | Refused(text):
-            yield text
-        case File(path):
-            yield f"<file:{path}>"
-        case EchoHistory():
-            yield f"{len(request.turns)} turns"
-        case _:
-            yield f"{type(instruction).__name__} is nothing that a model does"
-
-
 def _said(item: dict[str, Any]) -> list[str]:
     """What the user said in this item; one text at most."""
     if item.get("type", "message") != "message" or item.get("role") != "user":
@@ -334,17 +222,6 @@ def _output(item: dict[str, Any]) -> str:
     return str(output)
 
 
-def _failure(instruction: Fail) -> tuple[int, str]:
-    status, _, message = instruction.message.partition(" ")
-    return (int(status), message or "scripted failure") if status.isdigit() else (500, instruction.message)
-
-
-def _head(status: int, content_type: str) -> bytes:
-    return f"HTTP/1.1 {status} Status\r\nContent-Type: {content_type}\r\nConnection: close\r\n".encode()
-
-
 async def _send_error(writer: asyncio.StreamWriter, status: int, message: str) -> None:
     error = {"message": message, "type": "error", "code": _CODES.get(status, "server_error"), "param": None}
-    body = json.dumps({"error": error}).encode()
-    writer.write(_head(status, "application/json") + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
-    await writer.drain()
+    await send_json(writer, status, {"error": error})
