@@ -136,7 +136,8 @@ class ClaudeProcess:
         self._gate.open(turn.approve)
         self._task_tool.open(turn.start_task)
         prompt_id = str(uuid.uuid4())
-        await self._send(await asyncio.to_thread(message_content, turn), prompt_id)
+        content = await asyncio.to_thread(message_content, turn) if turn.attachments else turn.text
+        await self._send(content, prompt_id)
         while not isinstance(message := await self._next(), ResultMessage) or _answers_another(message, prompt_id):
             if isinstance(message, SystemMessage) and message.subtype == "init":
                 self._remember(message.data.get("session_id"), None)
