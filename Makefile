@@ -29,6 +29,12 @@ check: .venv/.ready ## the fast checks: format, lint, types, import rules, and t
 test: system tests/node/.ready check ## everything: the checks and all tests, the real agents included
 	$(BIN)/pytest -n 3
 
+web: .venv/.ready ## check what there is of the web client: types, lint, its tests against the real gateway (needs Node 20)
+	npm ci --prefix web --ignore-scripts --no-audit --no-fund --loglevel=error
+	npm --prefix web run check
+	npm --prefix web run build
+	npm --prefix web run size
+
 bench: .venv/.ready ## measure; writes benchmarks/results and docs/performance.md
 	$(BIN)/python -m benchmarks all
 	$(BIN)/python -m benchmarks report
@@ -65,4 +71,4 @@ tests/node/.ready: tests/node/package-lock.json
 	@$(BIN)/uv sync --frozen --quiet --inexact --no-dev $(addprefix --extra ,$(EXTRAS))
 	@touch $@
 
-.PHONY: help run install check test bench system
+.PHONY: help run install check test web bench system

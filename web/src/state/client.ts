@@ -1,0 +1,123 @@
+/** The whole client for screens: which gateways there are, and the one that is open. */
+
+import { signal, type ReadonlySignal } from "@preact/signals";
+import { CredentialStore, type KnownGateway } from "../gateway/credentials.ts";
+import { Database } from "../gateway/database.ts";
+import { GatewayError, type ErrorCode } from "../gateway/errors.ts";
+import { Gateway } from "../gateway/gateway.ts";
+import { KeptMessages } from "../gateway/kept-messages.ts";
+import type { GatewayLink } from "../gateway/link.ts";
+import { joinTabs, type Tabs } from "../gateway/tabs.ts";
+import { Drafts } from "./drafts.ts";
+import { GatewayState } from "./gateway.ts";
+
+interface Parts {
+  readonly database: Database | null;
+  readonly credentials: CredentialStore;
+  readonly tabs: Tabs;
+  readonly device: string;
+}
+
+export class Client {
+  readonly drafts: Drafts;
+  readonly gateways: ReadonlySignal<readonly KnownGateway[]>;
+  /** The gateway that is looked at. */
+  readonly current: ReadonlySignal<GatewayState | null>;
+  readonly trouble: ReadonlySignal<ErrorCode | null>;
+  /** Whether tokens outlast the window; if not, people should hear of it. */
+  readonly canKeepTokens: boolean;
+
+  readonly #parts: Parts;
+  readonly #kept: KeptMessages;
+  readonly #gateways = signal<readonly KnownGateway[]>([]);
+  readonly #current = signal<GatewayState | null>(null);
+  readonly #trouble = signal<ErrorCode | null>(null);
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#kept = new KeptMessages(parts.database);
+    this.drafts = new Drafts(parts.database);
+    this.gateways = this.#gateways;
+    this.current = this.#current;
+    this.trouble = this.#trouble;
+    this.canKeepTokens = parts.credentials.canKeep;
+  }
+
+  /** Remember the gateway of a link, and open it. It is opened also where it cannot be remembered. */
+  async add(link: GatewayLink, name = new URL(link.url).host): Promise<void> {
+    await this.#trying(() => this.#parts.credentials.save(link, name));
+    this.#open(link);
+    await this.#list();
+  }
+
+  /** Open a gateway that is known. */
+  async open(url: string): Promise<void> {
+    await this.#trying(async () => {
+      const known = this.#gateways.peek().find((one) => one.url === url);
+      const link = await this.#parts.credentials.load(url);
+      if (link === null) return;
+      this.#open(link);
+      await this.#parts.credentials.save(link, known?.name ?? url);
+    });
+    await this.#list();
+  }
+
+  async openLast(): Promise<void> {
+    await this.#list();
+    const last = this.#gateways.peek()[0];
+    if (last !== undefined) await this.open(last.url);
+  }
+
+  /** Its token, and what was not sent to it yet, are gone from this browser. */
+  async forget(url: string): Promise<void> {
+    if (this.#current.peek()?.gateway.url === url) this.#close();
+    await this.#trying(async () => {
+      await this.#parts.credentials.forget(url);
+      await this.#kept.forget(url);
+    });
+    await this.#list();
+  }
+
+  /** The page may be about to go. */
+  leave(): void {
+    void this.drafts.keep();
+    this.#parts.tabs.sayGone();
+  }
+
+  #open(link: GatewayLink): void {
+    this.#close();
+    const { tabs, device } = this.#parts;
+    const gateway = new Gateway({ link, kept: this.#kept, tabs, device });
+    this.#current.value = new GatewayState(gateway);
+    gateway.open();
+  }
+
+  #close(): void {
+    this.#current.peek()?.close();
+    this.#current.value = null;
+  }
+
+  async #list(): Promise<void> {
+    await this.#trying(async () => {
+      this.#gateways.value = await this.#parts.credentials.list();
+    });
+  }
+
+  async #trying(work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work();
+      this.#trouble.value = null;
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      this.#trouble.value = error.code;
+    }
+  }
+}
+
+/** With what this browser has. */
+export async function openClient(): Promise<Client> {
+  const database = await Database.open();
+  const { subtle } = globalThis.crypto as { subtle?: SubtleCrypto };
+  const credentials = new CredentialStore({ database, subtle, session: window.sessionStorage });
+  return new Client({ database, credentials, tabs: joinTabs(), device: "browser" });
+}

@@ -1,0 +1,115 @@
+/** The list of chats for screens, newest first. Changes show at once and are taken back if the gateway refuses them. */
+
+import { signal, type ReadonlySignal } from "@preact/signals";
+import type { Gateway } from "../gateway/gateway.ts";
+import { GatewayError, type ErrorCode } from "../gateway/errors.ts";
+import type { NewSession, Session } from "../gateway/shapes.ts";
+
+const PAGE = 200;
+const SOON_MS = 300;
+
+export class Sessions {
+  /** Null until they were read. Archived ones are among them. */
+  readonly list: ReadonlySignal<readonly Session[] | null>;
+  readonly hasMore: ReadonlySignal<boolean>;
+  readonly trouble: ReadonlySignal<ErrorCode | null>;
+
+  readonly #gateway: Gateway;
+  readonly #list = signal<readonly Session[] | null>(null);
+  readonly #hasMore = signal(false);
+  readonly #trouble = signal<ErrorCode | null>(null);
+  readonly #endings: (() => void)[];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(gateway: Gateway) {
+    this.#gateway = gateway;
+    this.list = this.#list;
+    this.hasMore = this.#hasMore;
+    this.trouble = this.#trouble;
+    this.#endings = [
+      gateway.home.connection.hellos.add(() => void this.load()),
+      gateway.notifications.arrivals.add(() => this.refreshSoon()),
+    ];
+  }
+
+  /** Read the newest ones. What goes wrong is `trouble`. */
+  async load(): Promise<void> {
+    clearTimeout(this.#timer);
+    try {
+      const newest = await this.#gateway.api.sessions.list({ includeArchived: true, limit: PAGE });
+      this.#list.value = newest;
+      this.#hasMore.value = newest.length === PAGE;
+      this.#trouble.value = null;
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      this.#trouble.value = error.code;
+    }
+  }
+
+  async loadMore(): Promise<void> {
+    const known = this.#list.peek() ?? [];
+    const last = known.at(-1);
+    if (last === undefined) return this.load();
+    const more = await this.#gateway.api.sessions.list({ includeArchived: true, limit: PAGE, before: last.id });
+    this.#list.value = [...known, ...more];
+    this.#hasMore.value = more.length === PAGE;
+  }
+
+  /** Something was said in a chat, so titles, order and counts may be others. */
+  refreshSoon(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.load(), SOON_MS);
+  }
+
+  /** Rejects with GatewayError, as all of the following do. */
+  async create(wanted: NewSession = {}): Promise<Session> {
+    const session = await this.#gateway.api.sessions.create(wanted);
+    this.#list.value = [session, ...(this.#list.peek() ?? [])];
+    return session;
+  }
+
+  rename(id: string, title: string): Promise<void> {
+    return this.#change(id, { title }, () => this.#gateway.api.sessions.rename(id, title));
+  }
+
+  archive(id: string): Promise<void> {
+    return this.#change(id, { archived: true }, () => this.#gateway.api.sessions.archive(id));
+  }
+
+  unarchive(id: string): Promise<void> {
+    return this.#change(id, { archived: false }, () => this.#gateway.api.sessions.unarchive(id));
+  }
+
+  async remove(id: string): Promise<void> {
+    const before = this.#list.peek();
+    this.#list.value = before?.filter((session) => session.id !== id) ?? null;
+    try {
+      await this.#gateway.api.sessions.remove(id);
+    } catch (error) {
+      if (error instanceof GatewayError && error.code === "not_found") return; // gone, as was asked for
+      this.#list.value = before;
+      throw error;
+    }
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    for (const end of this.#endings) end();
+  }
+
+  async #change(id: string, fields: Partial<Session>, ask: () => Promise<Session>): Promise<void> {
+    const before = this.#list.peek()?.find((session) => session.id === id);
+    this.#put(id, fields);
+    try {
+      this.#put(id, await ask());
+    } catch (error) {
+      if (before !== undefined) this.#put(id, before);
+      throw error;
+    }
+  }
+
+  #put(id: string, fields: Partial<Session>): void {
+    const list = this.#list.peek();
+    this.#list.value = list?.map((session) => (session.id === id ? { ...session, ...fields } : session)) ?? null;
+  }
+}

@@ -1,0 +1,21 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  base: "./",
+  oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
+  build: {
+    outDir: "../sygen_bot/web",
+    emptyOutDir: true,
+    target: "es2022",
+    assetsDir: "assets",
+    assetsInlineLimit: 0, // a data: address would need an exception in the page's policy
+    modulePreload: { polyfill: false },
+    sourcemap: false,
+  },
+  test: {
+    include: ["tests/**/*.test.ts"],
+    environment: "node",
+    testTimeout: 20_000,
+    fileParallelism: false,
+  },
+});
