@@ -14,8 +14,8 @@ from sygen_bot.providers.acp_profiles import custom_profile
 from sygen_bot.providers.pool import STARTED_ANEW, TRYING_AGAIN
 from sygen_bot.testing.contract import Approvals, Undecided
 from tests.fakes.survivors import marked, until_marked
-from tests.integration.acp_rig import acp_rig, cancel, hostile, running
-from tests.integration.claude_rig import until
+from tests.integration.acp_rig import acp_rig, hostile
+from tests.integration.agent_rig import cancel, running, until
 
 
 @pytest.mark.parametrize("manner", ["polite", "garbage", "long-line", "over-the-limit", "floods"])

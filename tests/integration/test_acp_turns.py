@@ -15,7 +15,8 @@ from sygen_bot.providers.base import Attachment, ToolRequest
 from sygen_bot.providers.pool import STARTED_ANEW
 from sygen_bot.testing.contract import Approvals
 from tests.fakes.survivors import marked
-from tests.integration.acp_rig import SCRIPTED, Rig, acp_rig, cancel, running
+from tests.integration.acp_rig import SCRIPTED, Rig, acp_rig
+from tests.integration.agent_rig import cancel, running
 
 PNG = b"\x89PNG\r\n\x1a\n"
 

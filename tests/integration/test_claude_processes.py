@@ -12,7 +12,8 @@ import pytest
 from sygen_bot.providers.base import Decision, ToolRequest
 from sygen_bot.testing.contract import Approvals
 from tests.fakes.survivors import marked, until_marked
-from tests.integration.claude_rig import FOREVER, Rig, bash, cancel, claude_rig, running, until
+from tests.integration.agent_rig import cancel, running, until
+from tests.integration.claude_rig import FOREVER, Rig, bash, claude_rig
 
 pytestmark = pytest.mark.integration
 

@@ -21,7 +21,8 @@ from sygen_bot.providers.pool import TRYING_AGAIN
 from sygen_bot.testing.contract import Approvals
 from tests.fakes.anthropic_api import INPUT_TOKENS, OUTPUT_TOKENS
 from tests.fakes.survivors import marked
-from tests.integration.claude_rig import Rig, bash, claude_rig, running
+from tests.integration.agent_rig import running
+from tests.integration.claude_rig import Rig, bash, claude_rig
 
 pytestmark = pytest.mark.integration
 

@@ -12,7 +12,8 @@ import pytest
 from sygen_bot.providers.codex_settings import Sandbox
 from sygen_bot.testing.contract import Approvals, Undecided
 from tests.fakes.survivors import marked, until_marked
-from tests.integration.codex_rig import FOREVER, Rig, bash, cancel, codex_rig, running, until
+from tests.integration.agent_rig import cancel, running, until
+from tests.integration.codex_rig import FOREVER, Rig, bash, codex_rig
 
 pytestmark = pytest.mark.integration
 

@@ -15,7 +15,8 @@ from sygen_bot.providers.base import Attachment, ToolRequest
 from sygen_bot.testing.contract import Approvals
 from tests.fakes.openai_responses import INPUT_TOKENS, OUTPUT_TOKENS
 from tests.fakes.survivors import marked
-from tests.integration.codex_rig import Rig, bash, codex_rig, patch, running
+from tests.integration.agent_rig import running
+from tests.integration.codex_rig import Rig, bash, codex_rig, patch
 
 pytestmark = pytest.mark.integration
 

@@ -17,8 +17,8 @@ from sygen_bot.providers.base import Attachment, ToolRequest
 from sygen_bot.testing.contract import Approvals
 from tests.fakes.gemini_api import INPUT_TOKENS, OUTPUT_TOKENS, FakeGemini
 from tests.fakes.survivors import marked
-from tests.integration.acp_rig import GEMINI_ARGV, Rig, acp_rig, cancel, needs_gemini, running
-from tests.integration.claude_rig import until
+from tests.integration.acp_rig import GEMINI_ARGV, Rig, acp_rig, needs_gemini
+from tests.integration.agent_rig import cancel, running, until
 
 pytestmark = [pytest.mark.integration, needs_gemini]
 
