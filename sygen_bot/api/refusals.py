@@ -64,6 +64,11 @@ _MEANINGS: Final = {
 }
 
 
+_ANY_OTHER: Final = "Any other error, in the same shape"
+_SHAPE: Final = {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}}
+"""By its name: FastAPI would compile a model that is named here anew for every status of every route, at every start."""
+
+
 class Refusal(BaseModel):
     """What every error looks like, whoever raises it."""
 
@@ -74,12 +79,17 @@ class Refusal(BaseModel):
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:  # the type that FastAPI takes
     """The descriptions of these errors of a route, and of all others that nobody foresees."""
     told: dict[int | str, dict[str, Any]] = {
-        status: {"model": Refusal, "description": _MEANINGS[status]} for status in statuses
+        status: {"description": _MEANINGS[status], "content": _SHAPE} for status in statuses
     }
     if 401 in told:
         challenge = {"description": "`Bearer`", "schema": {"type": "string"}, "required": True}
         told[401]["headers"] = {"WWW-Authenticate": challenge}
-    return {**told, "default": {"model": Refusal, "description": "Any other error, in the same shape"}}
+    return {**told, "default": {"description": _ANY_OTHER, "content": _SHAPE}}
+
+
+def any_refusal() -> dict[int | str, dict[str, Any]]:
+    """Like `refusals()`, and brings the shape itself into the description: one route of the application has to."""
+    return {"default": {"model": Refusal, "description": _ANY_OTHER}}
 
 
 def refusal(

@@ -29,7 +29,7 @@ from sygen_bot.api.protocol import (
     encode_notification,
     encode_notifications_read,
 )
-from sygen_bot.api.refusals import answer_errors, refusal, refusals
+from sygen_bot.api.refusals import answer_errors, any_refusal, refusal
 from sygen_bot.api.routes import (
     agents,
     approvals,
@@ -242,7 +242,7 @@ class ApiServer:
 
         @open_to_all.head("/health", include_in_schema=False)
         @open_to_all.get(
-            "/health", summary="Whether the gateway is there", response_description="It is", responses=refusals()
+            "/health", summary="Whether the gateway is there", response_description="It is", responses=any_refusal()
         )
         async def health() -> Health:
             return Health(status="ok", connections=self.connections)

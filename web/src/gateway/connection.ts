@@ -54,6 +54,7 @@ const PONG_WITHIN_AFTER_WAKING_MS = 4_000;
 const STEADY_MS = 5_000;
 const LEAST_PAUSE_AFTER_TROUBLE_MS = 1_000;
 const LEAST_BETWEEN_WAKES_MS = 1_000;
+const STALE_ATTEMPT_MS = 3_000;
 
 /** Close codes that say why. */
 const REASONS: ReadonlyMap<number, OfflineReason> = new Map([
@@ -233,9 +234,15 @@ export class Connection {
 
   /** The network is there again, or the page is looked at: whatever we believed of the connection may be wrong. */
   #wake(): void {
-    if (this.#state.phase === "online") this.#ping(PONG_WITHIN_AFTER_WAKING_MS);
-    else if (this.#state.phase === "offline" && Date.now() - this.#attemptedAt >= LEAST_BETWEEN_WAKES_MS) {
+    const state = this.#state;
+    const age = Date.now() - this.#attemptedAt;
+    if (state.phase === "online") this.#ping(PONG_WITHIN_AFTER_WAKING_MS);
+    else if (state.phase === "connecting" && age >= STALE_ATTEMPT_MS) {
+      this.#drop(1000); // it began on another network, or on none
       this.#attempt();
+    } else if (state.phase === "offline") {
+      const pause = Math.max(0, LEAST_BETWEEN_WAKES_MS - age);
+      if (state.retryAt - Date.now() > pause) this.#attemptIn(pause, state.reason);
     }
   }
 
@@ -255,11 +262,15 @@ export class Connection {
     } else {
       this.#wasDeleted = false;
       const pause = this.#pauses.next(isTrouble || reason === "gateway_busy" ? LEAST_PAUSE_AFTER_TROUBLE_MS : 0);
-      this.#timer = setTimeout(() => this.#attempt(), pause);
-      const why = this.#surroundings.hasNetwork() || isTrouble ? reason : "no_network";
-      this.#become({ phase: "offline", reason: why, retryAt: Date.now() + pause });
+      this.#attemptIn(pause, this.#surroundings.hasNetwork() || isTrouble ? reason : "no_network");
     }
     if (wasOnline) this.losses.tell();
+  }
+
+  #attemptIn(pause: number, reason: OfflineReason): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#attempt(), pause);
+    this.#become({ phase: "offline", reason, retryAt: Date.now() + pause });
   }
 
   #refuse(reason: RefusedReason): void {

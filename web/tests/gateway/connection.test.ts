@@ -91,7 +91,21 @@ describe("a connection", () => {
     expect(connection.state).toMatchObject({ reason: "no_network" });
     server.isThere = true;
     server.wake();
+    await later(1_000);
+    expect(connection.state.phase).toBe("online");
+  });
+
+  it("that began before the network came back is begun anew", async () => {
+    server.onConnection = () => undefined;
+    connection.open();
+    await later(1_000);
+    server.wake();
+    expect(server.connections).toHaveLength(1);
+    await later(3_000);
+    server.onConnection = (side) => side.welcome();
+    server.wake();
     await later(0);
+    expect(server.connections.map(({ isClosed }) => isClosed)).toEqual([true, false]);
     expect(connection.state.phase).toBe("online");
   });
 

@@ -43,17 +43,16 @@ describe("a lost connection", () => {
     expect(saidIn(open)).toEqual(await historyOf(open.chat));
   });
 
-  it("comes back at once when the network does", async () => {
+  it("comes back when the network does, whatever pause it is in", async () => {
     const person = await somebodyOnline();
     person.page.cut();
     await when(() => person.state.connection.value.phase === "offline", "offline");
     expect(person.state.connection.value).toMatchObject({ reason: "no_network" });
-    await when(() => person.page.opened > 4, "some attempts in vain");
-    await new Promise((resolve) => setTimeout(resolve, 1_100)); // wakes in a row count for one
+    await when(() => person.page.opened > 5, "some attempts in vain");
     const before = Date.now();
     person.page.restore();
     await person.whenPhase("online");
-    expect(Date.now() - before).toBeLessThan(500);
+    expect(Date.now() - before).toBeLessThan(2_000); // a second at most after the attempt before, however long the pause
   });
 });
 
