@@ -27,18 +27,23 @@ class Requests:
         self._answer = answer
         self._outbox = outbox
         self._running: set[asyncio.Task[None]] = set()
+        self._unanswered = 0
         self._is_gone = False
 
     def start(self, request: Request) -> None:
         """Raises TooManyRequests."""
-        if len(self._running) >= MAX_AT_ONCE:
+        if self._unanswered >= MAX_AT_ONCE:
             raise TooManyRequests
+        self._unanswered += 1
         task = asyncio.create_task(self._run(request), name=f"request {request.path}")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
     async def _run(self, request: Request) -> None:
-        response = await self._answer(request)
+        try:
+            response = await self._answer(request)
+        finally:
+            self._unanswered -= 1  # before the client can know: it may ask the next at once
         if not self._is_gone:
             self._outbox.put(encode_response(response))
 
