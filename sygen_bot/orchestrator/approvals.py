@@ -152,11 +152,13 @@ class Approvals:
             if pending.is_overdue:
                 self._resolve(pending, "expired", None)
             raise
+        if approval_id not in self._pending:  # its turn ended while this was being stored: then it makes no rule either
+            self._note_cancelled(approval)
+            if rule is not None:
+                self._note(self._store.remove_rule(rule.id))
+            raise NotFound("Its turn has ended: nobody needs an answer any more.")
         if rule is not None:
             self._rules[rule.id] = rule
-        if approval_id not in self._pending:  # its turn ended while this was being stored
-            self._note_cancelled(approval)
-            raise NotFound("Its turn has ended: nobody needs an answer any more.")
         _log.info("tool_answered", tool=approval.tool, decision=decision, by=by)
         self._resolve(pending, decision, by)
 

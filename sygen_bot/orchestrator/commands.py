@@ -158,9 +158,9 @@ COMMANDS: Final[dict[str, Command]] = {
 }
 
 
-def counted(number: int, thing: str) -> str:
+def counted(number: int, thing: str, *, plural: str | None = None) -> str:
     """`1 turn`, `2 turns`."""
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+    return f"{number} {thing}" if number == 1 else f"{number} {plural or f'{thing}s'}"
 
 
 def find_command(text: str) -> tuple[Command, str] | None:

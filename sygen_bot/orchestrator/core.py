@@ -465,7 +465,7 @@ class Orchestrator:
     def _processes(self) -> str:
         counts = {name: provider.processes for name, provider in self.registry.all().items() if provider.processes}
         each = ", ".join(f"{name} {count}" for name, count in counts.items())
-        number = counted(sum(counts.values()), "process").replace("processs", "processes")
+        number = counted(sum(counts.values()), "agent process", plural="agent processes")
         return f"{number} ({each})" if each else number
 
     def _check_open(self) -> None:

@@ -116,7 +116,15 @@ async def test_a_command_streams_like_any_turn(orchestrator: Orchestrator) -> No
 
 async def test_status_tells_the_session_who_answers_and_what_runs(orchestrator: Orchestrator) -> None:
     said = await answer(orchestrator, "/status")
-    for fact in (str(HERE), "scripted", "1 turn running", "0 of at most 32 at work", "0 processes", "ask", __version__):
+    for fact in (
+        str(HERE),
+        "scripted",
+        "1 turn running",
+        "0 of at most 32 at work",
+        "0 agent processes",
+        "ask",
+        __version__,
+    ):
         assert fact in said
 
 
