@@ -1,24 +1,26 @@
 /** The page. The link's secrets leave the address bar before anything else happens. */
 
+import "./styles/tokens.css";
+import "./styles/base.css";
 import { render } from "preact";
+import { App } from "./app/app.tsx";
+import { followKeys } from "./app/commands.ts";
+import { followPreferences } from "./app/preferences.ts";
 import { GatewayError } from "./gateway/errors.ts";
 import { takeLink, type GatewayLink } from "./gateway/link.ts";
-import { preferred, speak } from "./i18n/language.ts";
 import { openClient } from "./state/client.ts";
-import { BarePage } from "./bare-page.tsx";
 
 const link = linkOrNull();
 void start();
 
 async function start(): Promise<void> {
-  const wanted = preferred(navigator.languages);
-  await speak(wanted).catch(() => undefined); // else it stays English
-  const client = await openClient();
+  const [client] = await Promise.all([openClient(), followPreferences(document.documentElement)]);
   if (link !== null) await client.add(link);
   else await client.openLast();
   window.addEventListener("pagehide", () => client.leave());
+  followKeys(window);
   const root = document.getElementById("app");
-  if (root !== null) render(<BarePage client={client} />, root);
+  if (root !== null) render(<App client={client} />, root);
 }
 
 function linkOrNull(): GatewayLink | null {

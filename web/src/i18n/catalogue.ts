@@ -10,8 +10,11 @@ export type Key = keyof English;
 /** `one` and others as in Intl.PluralRules; `other` is always there. */
 export type Plural = { readonly other: string } & Partial<Record<Intl.LDMLPluralRule, string>>;
 
-/** A language has all keys, and plurals where English has them. */
-export type Catalogue = { readonly [K in Key]: English[K] extends string ? string : Plural };
+/** The same keys in another language, with plurals where English has them. */
+export type Translated<Part> = { readonly [K in keyof Part]: Part[K] extends string ? string : Plural };
+
+/** A language has all keys. */
+export type Catalogue = Translated<English>;
 
 type Names<Sentence> = Sentence extends `${string}{${infer Name}}${infer Rest}` ? Name | Names<Rest> : never;
 type NamesOf<K extends Key> = English[K] extends string ? Names<English[K]> : Names<English[K][keyof English[K]]>;

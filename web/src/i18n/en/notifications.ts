@@ -1,0 +1,3 @@
+export const notifications = {
+  "notifications.unread": { one: "One unread notification", other: "{count} unread notifications" },
+} as const;

@@ -1,0 +1,16 @@
+export const shell = {
+  "shell.close": "Close",
+  "shell.loading": "Loading…",
+  "shell.notLoaded":
+    "This part of the page could not be loaded. The gateway may be away, or have a newer page by now. What you typed is kept.",
+  "shell.reload": "Reload the page",
+  "shell.skip": "Skip to the conversation",
+  "shell.openSidebar": "Show the chats",
+  "shell.closeSidebar": "Hide the chats",
+  "shell.palette": "Commands",
+  "shell.notFound": "There is no such page.",
+  "shell.toChats": "To the chats",
+  "shell.undo": "Undo",
+  "shell.dismiss": "Dismiss",
+  "shell.announcements": "Announcements",
+} as const;

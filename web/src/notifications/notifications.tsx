@@ -1,0 +1,7 @@
+/** What happened while nobody looked. */
+
+import type { JSX } from "preact";
+
+export function NotificationsScreen(): JSX.Element {
+  return <section />;
+}
