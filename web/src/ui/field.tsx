@@ -54,9 +54,9 @@ export function TextField(given: TextGiven): JSX.Element {
   return (
     <Labelled {...{ label, hint, error, isLabelHidden }}>
       {(ids) => {
-        const onInput: InputEventHandler = (event) => onType(event.currentTarget.value);
+        const onInput: InputEventHandler<HTMLInputElement> = (event) => onType(event.currentTarget.value);
         const attributes = { ...rest, ...ids, value, onInput, ref: fieldRef ?? null, class: styles["input"] };
-        return <input {...(attributes as InputHTMLAttributes<HTMLInputElement>)} />; // one of its types, as it stands there
+        return <input {...(attributes as InputHTMLAttributes)} />; // one of its types, as it stands there
       }}
     </Labelled>
   );
