@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
 
 from sygen_bot.errors import NotFound, RequestError
-from sygen_bot.events import Failed, FileRef, Result, ToolActivity, TurnEnd, TurnStatus, Usage, status_of
+from sygen_bot.events import AbortReason, Failed, FileRef, Result, TurnEnd, TurnStatus, Usage, status_of
 from sygen_bot.orchestrator.core import Orchestrator
+from sygen_bot.orchestrator.outline import Part, Tool, outlined
 from sygen_bot.orchestrator.session import LiveSession
 from sygen_bot.providers.registry import Target
 from sygen_bot.session.key import SessionKey, is_valid_id
 from sygen_bot.session.text import one_line
-from sygen_bot.session.trace import ToolUse, TraceEntry
 from sygen_bot.storage.history import ChatHistory, ChatSession, PastTurn
 
 _T = TypeVar("_T")
@@ -27,20 +27,11 @@ _EXPORT_PAGE: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tool:
-    """A use of a tool, its start and end together. `output` is None while it runs."""
-
-    name: str
-    tool_id: str
-    input: object
-    output: str | None
-    is_error: bool
-    duration_ms: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message of a conversation. `timestamp`: epoch seconds. `error`: why a failed turn has no answer."""
+    """One message of a conversation. `timestamp`: epoch seconds. `error`: why a failed turn has no answer.
+
+    `outline`: in which order an answer's text, thoughts and tools came. `provider`, `model` and `reason` as in a result.
+    """
 
     id: str
     turn_id: str
@@ -51,6 +42,11 @@ class Message:
     tools: Sequence[Tool]
     usage: Usage | None
     status: TurnStatus
+    outline: Sequence[Part] = ()
+    provider: str | None = None
+    model: str | None = None
+    duration_ms: int | None = None
+    reason: AbortReason | None = None
     error: Failed | None = None
 
 
@@ -207,6 +203,8 @@ def _messages_of(session: LiveSession, turn: PastTurn) -> list[Message]:
         )
     ]
     if status != "queued":
+        tools, outline = outlined(trace, answer)
+        result = end if isinstance(end, Result) else None
         messages.append(
             Message(
                 id=f"{turn.id}.a",
@@ -214,10 +212,15 @@ def _messages_of(session: LiveSession, turn: PastTurn) -> list[Message]:
                 sender="agent",
                 content=answer,
                 timestamp=turn.ended_at or turn.accepted_at,
-                files=end.files if isinstance(end, Result) else (),
-                tools=_tools(trace),
-                usage=end.usage if isinstance(end, Result) else None,
+                files=result.files if result else (),
+                tools=tools,
+                usage=result.usage if result else None,
                 status=status,
+                outline=outline,
+                provider=result.provider if result else None,
+                model=result.model if result else None,
+                duration_ms=result.duration_ms if result else None,
+                reason=result.reason if result else None,
                 error=end if isinstance(end, Failed) else None,
             )
         )
@@ -228,24 +231,3 @@ def _live_status(session: LiveSession, turn: PastTurn, end: TurnEnd | None) -> T
     if end is not None:
         return status_of(end)
     return "running" if session.running_turn == turn.id else "queued"
-
-
-def _tools(trace: Sequence[TraceEntry]) -> list[Tool]:
-    tools: dict[str, Tool] = {}
-    for number, entry in enumerate(trace):
-        if isinstance(entry, ToolUse):
-            activity = entry.activity
-            name = activity.tool_id or f"#{number}"
-            tools[name] = _joined(tools.get(name), activity)
-    return list(tools.values())
-
-
-def _joined(start: Tool | None, activity: ToolActivity) -> Tool:
-    return Tool(
-        name=activity.name,
-        tool_id=activity.tool_id,
-        input=activity.input if start is None or start.input is None else start.input,
-        output=activity.output,
-        is_error=activity.is_error,
-        duration_ms=activity.duration_ms,
-    )

@@ -302,11 +302,8 @@ async def test_messages_tell_who_said_what_with_which_tools(
         found = await page(http, peer.hello["session_id"])
     question, answer = found["messages"]
     assert found | {"messages": []} == {"messages": [], "has_more": False, "total": 2, "cursor": result["cursor"]}
-    assert (
-        set(question)
-        == set(answer)
-        == {*("id", "turn_id", "sender", "content", "timestamp", "files", "tools", "usage", "status")}
-    )
+    fields = "id turn_id sender content timestamp files tools usage status outline provider model duration_ms reason"
+    assert set(question) == set(answer) == set(fields.split())
     assert question["turn_id"] == answer["turn_id"] == accepted["turn_id"]
     assert question["id"] != answer["id"]
     assert (question["sender"], question["status"], question["files"], question["tools"]) == ("user", "done", [], [])
@@ -317,6 +314,56 @@ async def test_messages_tell_who_said_what_with_which_tools(
     (tool,) = answer["tools"]
     assert (tool["name"], tool["input"], tool["output"], tool["is_error"]) == ("Read", {"path": "/a"}, "done", False)
     assert 1e9 < question["timestamp"] <= answer["timestamp"]
+
+
+async def test_an_answer_tells_in_which_order_it_was_said_thought_and_done(
+    gateway: Gateway, http: httpx.AsyncClient, chat: int
+) -> None:
+    script = [
+        "THINK first",
+        "SAY so 🙂",
+        "STATUS busy",
+        "SAY it is",
+        'TOOL Read {"path": "/a"}',
+        "TOOL Bash {}",
+        "SAY so.",
+        "THINK on",
+    ]
+    async with client(gateway, chat_id=chat, sync=True) as peer:
+        await peer.ask("\n".join(script))
+        await peer.ask("NOSTREAM whole")
+        found = await page(http, peer.hello["session_id"])
+    question, answer, _, whole = found["messages"]
+    told = [
+        (part["type"], part.get("text", part.get("chars", part.get("tool"))))
+        for message in (answer, whole)
+        for part in message["outline"]
+    ]
+    assert answer["content"] == "so 🙂\nit is\nso."
+    assert told == [
+        *(("thinking", "first"), ("text", len("so 🙂\nit is")), ("tool", 0), ("tool", 1), ("text", len("\nso."))),
+        *(("thinking", "on"), ("text", len("whole"))),
+    ]
+    assert [tool["name"] for tool in answer["tools"]] == ["Read", "Bash"]
+    assert (answer["provider"], answer["reason"], question["outline"], question["provider"]) == (
+        "scripted",
+        None,
+        [],
+        None,
+    )
+    assert answer["duration_ms"] >= 0
+
+
+async def test_an_answer_that_was_stopped_says_why_in_the_history_too(
+    gateway: Gateway, http: httpx.AsyncClient, chat: int
+) -> None:
+    async with client(gateway, chat_id=chat, sync=True) as peer:
+        await peer.send(type="message", text="SLOW 1000 0.05")
+        await peer.until("text_delta")
+        await peer.send(type="abort")
+        await peer.until("result")
+        found = await page(http, peer.hello["session_id"])
+    assert (found["messages"][1]["status"], found["messages"][1]["reason"]) == ("aborted", "abort")
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 200])

@@ -111,7 +111,12 @@ async def test_no_answer_is_left_open(description: Json) -> None:
     def check(shape: Json, where: str) -> None:
         if "$ref" in shape or where in ("Tool.input", "Pending.input"):
             return
-        kinds = [*shape.get("anyOf", []), *([shape["items"]] if "items" in shape else [])]
+        kinds = [
+            *shape.get("anyOf", []),
+            *shape.get("oneOf", []),
+            *shape.get("oneOf", []),
+            *([shape["items"]] if "items" in shape else []),
+        ]
         assert shape.get("additionalProperties") in (None, False), where
         assert kinds or "type" in shape or "enum" in shape, where
         assert shape.get("type") != "object" or "properties" in shape, where

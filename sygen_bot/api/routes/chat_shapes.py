@@ -60,6 +60,27 @@ class Tool(BaseModel):
     duration_ms: int | None
 
 
+class TextPart(BaseModel):
+    """The next `chars` code points of the message's `content`."""
+
+    type: Literal["text"]
+    chars: int
+
+
+class ThinkingPart(BaseModel):
+    """The agent's reasoning, which is no part of its answer."""
+
+    type: Literal["thinking"]
+    text: str
+
+
+class ToolPart(BaseModel):
+    """A use of a tool: its place among the message's `tools`, from 0."""
+
+    type: Literal["tool"]
+    tool: int
+
+
 class Usage(BaseModel):
     """What a turn used. `cost_usd` is null where it is not known."""
 
@@ -87,6 +108,13 @@ class Message(BaseModel):
     tools: list[Tool]
     usage: Usage | None
     status: TurnStatus
+    outline: list[Annotated[TextPart | ThinkingPart | ToolPart, Field(discriminator="type")]] = Field(
+        description="In which order an answer's text, thoughts and tools came"
+    )
+    provider: str | None
+    model: str | None
+    duration_ms: int | None
+    reason: str | None = Field(description="Why it was stopped, as in a result")
     error: Failure | SkipJsonSchema[None] = Field(default=None, json_schema_extra=_without_default)
 
 

@@ -26,6 +26,7 @@ const toolShape = record({
   isError: bool,
   durationMs: orNull(num),
 });
+const partShape = record({ type: str, chars: orNull(num), text: orNull(str), tool: orNull(num) }); // text | thinking | tool
 const usageShape = record({ inputTokens: num, outputTokens: num, costUsd: orNull(num) });
 
 export const messageShape = record({
@@ -38,6 +39,12 @@ export const messageShape = record({
   tools: list(toolShape),
   usage: orNull(usageShape),
   status: str, // queued | running | done | aborted | interrupted | failed
+  /** Null from gateways of before it was told. */
+  outline: orNull(list(partShape)),
+  provider: orNull(str),
+  model: orNull(str),
+  durationMs: orNull(num),
+  reason: orNull(str),
   error: orNull(record({ code: str, message: str })),
 });
 export type Message = Shape<typeof messageShape>;

@@ -3,6 +3,7 @@
 import type { FileRef, SessionEvent, ToolActivity, Usage } from "../protocol/messages.ts";
 import type { AcceptedMessage } from "../gateway/outbox.ts";
 import type { Message } from "../gateway/shapes.ts";
+import { dropCodePoints } from "../protocol/cursor.ts";
 
 export interface ToolPart {
   readonly kind: "tool";
@@ -16,7 +17,7 @@ export interface ToolPart {
   readonly isRunning: boolean;
 }
 
-/** What an agent did, in its order; a turn that comes from the history has its tools before its text. */
+/** What an agent did, in its order. */
 export type Part =
   { readonly kind: "text"; readonly text: string } | { readonly kind: "thinking"; readonly text: string } | ToolPart;
 
@@ -109,13 +110,32 @@ function withQuestion(turn: Turn, message: Message): Turn {
 }
 
 function withAnswer(turn: Turn, message: Message): Turn {
-  const tools = message.tools.map(({ name, toolId, input, output, isError, durationMs }): ToolPart => {
-    const isRunning = message.status === "running" && output === null;
+  const { files, usage, error, provider, model, durationMs, reason } = message;
+  return {
+    ...turn,
+    parts: partsIn(message),
+    status: statusIn(message),
+    ...{ files, usage, error, provider, model, durationMs, reason },
+  };
+}
+
+/** In the order that the gateway tells; an old one has no outline, then tools come first. */
+function partsIn({ content, tools, outline, status }: Message): Part[] {
+  const used = tools.map(({ name, toolId, input, output, isError, durationMs }): ToolPart => {
+    const isRunning = status === "running" && output === null;
     return { kind: "tool", toolId, name, input, output, isError, durationMs, isTruncated: false, isRunning };
   });
-  const text: Part[] = message.content === "" ? [] : [{ kind: "text", text: message.content }];
-  const { files, usage, error } = message;
-  return { ...turn, parts: [...tools, ...text], status: statusIn(message), files, usage, error };
+  if (outline === null) return [...used, ...(content === "" ? [] : [{ kind: "text", text: content } as const])];
+  let rest = content;
+  const parts = outline.flatMap((part): Part[] => {
+    if (part.type === "thinking") return [{ kind: "thinking", text: part.text ?? "" }];
+    if (part.type === "tool") return used.slice(part.tool ?? used.length, (part.tool ?? 0) + 1);
+    const after = dropCodePoints(rest, part.chars ?? 0);
+    const text = rest.slice(0, rest.length - after.length);
+    rest = after;
+    return text === "" ? [] : [{ kind: "text", text }];
+  });
+  return rest === "" ? parts : appended(parts, "text", rest);
 }
 
 const statusIn = ({ status }: Message): TurnStatus => STATUSES.find((known) => known === status) ?? "done";

@@ -18,7 +18,16 @@ const grown = (...events: SessionEvent[]): Turn => events.reduce(withEvent, newT
 
 const message = (more: Partial<Message>): Message => ({
   ...{ id: "m", turnId: "t", sender: "agent", content: "", timestamp: 1, files: [], tools: [], usage: null },
-  ...{ status: "done", error: null, ...more },
+  ...{
+    status: "done",
+    outline: null,
+    provider: null,
+    model: null,
+    durationMs: null,
+    reason: null,
+    error: null,
+    ...more,
+  },
 });
 
 describe("a turn", () => {
@@ -76,6 +85,30 @@ describe("the history", () => {
     expect(turnsOf([message({ sender: "user", content: "q", status: "queued" })])).toMatchObject([
       { status: "queued" },
     ]);
+  });
+
+  it("has what an answer is made of in its order, counted in code points", () => {
+    const tools = ["Read", "Bash"].map((name) => {
+      return { name, toolId: name, input: 1, output: "x", isError: false, durationMs: 1 };
+    });
+    const part = { chars: null, text: null, tool: null };
+    const outline = [
+      { ...part, type: "thinking", text: "hm" },
+      { ...part, type: "text", chars: 2 },
+      { ...part, type: "tool", tool: 1 },
+      { ...part, type: "something new" },
+      { ...part, type: "tool", tool: 0 },
+      { ...part, type: "text", chars: 3 },
+    ];
+    const [turn] = turnsOf([message({ content: "🙂a𝕏bc and more", tools, outline, model: "m", reason: "abort" })]);
+    expect(turn?.parts).toMatchObject([
+      { kind: "thinking", text: "hm" },
+      { kind: "text", text: "🙂a" },
+      { kind: "tool", name: "Bash" },
+      { kind: "tool", name: "Read" },
+      { kind: "text", text: "𝕏bc and more" },
+    ]);
+    expect(turn).toMatchObject({ model: "m", reason: "abort" });
   });
 
   it("and what follows it are one", () => {
