@@ -140,6 +140,8 @@ class Runner:
             self._cancelled.add(run_id)  # before anything waits: from here on it does not begin
         run = await self.get(run_id)
         if run.ended_at is not None:
+            if working is not None and run.status == "aborted":
+                return run  # it saw that it is cancelled before this did
             raise Conflict("This has ended.")
         if working is not None:
             if (begun := self._begun.get(run_id)) is None:
