@@ -21,6 +21,7 @@ from benchmarks import (
     history,
     machine,
     notifications,
+    page,
     report,
     slow_reader,
     startup,
@@ -41,6 +42,7 @@ BENCHMARKS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "upload": upload.run,
     "notifications": notifications.run,
     "webhooks": webhooks.run,
+    "page": page.run,
 }
 
 

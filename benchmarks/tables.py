@@ -310,6 +310,33 @@ def _verdict(found: float, target: float) -> str:
     return "met" if found <= target else "missed"
 
 
+def _page(result: Result) -> list[Table]:
+    targets = result["targets"]
+    header = ("answer", "deltas/s", "frames drawn", "delta to screen p50, ms", "p95", "p99", "max", "target", "")
+    rows = [
+        (
+            str(number),
+            f"{row['per_second']:,}",
+            str(row["frames_drawn"]),
+            *(f"{row['delta_ms'][key]:.1f}" for key in ("p50", "p95", "p99", "max")),
+            str(targets["delta_ms"]),
+            _verdict(row["delta_ms"]["p95"], targets["delta_ms"]),
+        )
+        for number, row in enumerate(result["rows"], start=1)
+    ]
+    tasks = [
+        (
+            str(number),
+            str(row["long_tasks"]),
+            str(row["task_ms"]),
+            str(targets["task_ms"]),
+            _verdict(row["task_ms"], targets["task_ms"]),
+        )
+        for number, row in enumerate(result["rows"], start=1)
+    ]
+    return [Table(header, rows), Table(("answer", "tasks over 50 ms", "longest, ms", "target", ""), tasks)]
+
+
 _TABLES: dict[str, Callable[[Result], list[Table]]] = {
     "stack": _stack,
     "fairness": _fairness,
@@ -321,4 +348,5 @@ _TABLES: dict[str, Callable[[Result], list[Table]]] = {
     "upload": _upload,
     "notifications": _notifications,
     "webhooks": _webhooks,
+    "page": _page,
 }

@@ -1,0 +1,133 @@
+"""What the page adds: from the arrival of a delta in the browser to the moment its text is drawn, while 2,000 arrive a second.
+
+A model on loopback streams at that pace through a real gateway to the real page in Chromium. The page is watched from before its
+first script on: when frames arrive, what text there is after each frame that is drawn, and which tasks took longer than 50 ms.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from playwright.async_api import Page, async_playwright
+
+from benchmarks.gateway import gateway
+from benchmarks.samples import milliseconds
+from tests.fakes.model_api import ModelApi, Request, head, send
+
+PER_SECOND: Final = 2_000
+SECONDS: Final = 3
+RUNS: Final = 3
+TARGETS: Final = {"delta_ms": 30, "task_ms": 100}
+_PROBE: Final = Path(__file__).with_name("probe.js")
+_CHROMIUM: Final = "/usr/bin/chromium"
+_FLAGS: Final = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+class _PacedModel(ModelApi[Request]):
+    """An endpoint that says one numbered delta of 40 characters after the other, as Markdown, at its pace."""
+
+    request_type = Request
+
+    async def answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
+        if request.method == "GET":
+            models = json.dumps({"object": "list", "data": [{"id": "paced", "object": "model"}]})
+            return await send(writer, 200, "application/json", models.encode())
+        writer.write(head(200, "text/event-stream") + b"\r\n")
+        began = time.perf_counter()
+        said, total = 0, int(request.body["messages"][-1]["content"])
+        while said < total:
+            due = min(total, int((time.perf_counter() - began) * PER_SECOND) + 1)
+            for number in range(said, due):
+                writer.write(_chunk({"content": _delta(number)}))
+            said = due
+            await writer.drain()
+            await asyncio.sleep(0.0005)
+        writer.write(_chunk({}, "stop") + b"data: [DONE]\n\n")
+        await writer.drain()
+        return None
+
+
+def _chunk(delta: dict[str, str], reason: str | None = None) -> bytes:
+    choices = [{"index": 0, "delta": delta, "finish_reason": reason}]
+    return b"data: " + json.dumps({"object": "chat.completion.chunk", "choices": choices}).encode() + b"\n\n"
+
+
+def _delta(number: int) -> str:
+    """40 characters: words, something strong, and the end of a paragraph now and then."""
+    end = "\n\n" if number % 12 == 11 else " "
+    return f"#{number}# **strong** and `code`".ljust(40 - len(end), "x") + end
+
+
+def run() -> dict[str, Any]:
+    """Rows of `RUNS` answers."""
+    return {"targets": TARGETS, "per_second": PER_SECOND, "seconds": SECONDS, "rows": asyncio.run(_measure())}
+
+
+async def _measure() -> list[dict[str, Any]]:
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="sygen-benchmark-")))
+        model = await stack.enter_async_context(_PacedModel())
+        home = folder / "home"
+        (home / "config").mkdir(parents=True, mode=0o700)
+        settings = {"providers": {"paced": {"kind": "openai", "base_url": f"{model.url}/v1"}}}
+        (home / "config" / "config.json").write_text(json.dumps(settings))
+        running = await asyncio.to_thread(stack.enter_context, gateway("--provider", "paced", home=home))
+        browser = await (await stack.enter_async_context(async_playwright())).chromium.launch(
+            executable_path=_CHROMIUM, args=_FLAGS
+        )
+        stack.push_async_callback(browser.close)
+        page = await browser.new_page()
+        await page.add_init_script(path=_PROBE)
+        await page.goto(f"http://127.0.0.1:{running.port}/#token={running.token}")
+        await page.get_by_role("textbox", name="Message").wait_for()
+        return [await _answer(page) for _ in range(RUNS)]
+
+
+async def _answer(page: Page) -> dict[str, Any]:
+    """One answer; raises RuntimeError if not all of it arrived and was drawn, one frame for each delta."""
+    deltas = PER_SECOND * SECONDS
+    await page.evaluate("() => { probe.arrivals.length = probe.long.length = 0; }")
+    box = page.get_by_role("textbox", name="Message")
+    await box.fill(str(deltas))
+    await box.press("Enter")
+    await page.wait_for_function(
+        "last => probe.seen.length && probe.seen.at(-1)[1] === last && !document.querySelector('[aria-busy=true]')",
+        arg=deltas - 1,
+        timeout=SECONDS * 10_000,
+    )
+    probe = await page.evaluate("() => ({ ...probe, seen: probe.seen.splice(0) })")
+    await page.reload()
+    await box.wait_for()
+    sizes = sorted(size for _, size in probe["arrivals"])
+    usual = sizes[len(sizes) // 2]
+    arrivals = [at for at, size in probe["arrivals"] if abs(size - usual) <= 24]
+    if len(arrivals) != deltas:
+        raise RuntimeError(f"{len(arrivals)} frames have the size of a delta, and there were {deltas} deltas")
+    waits, seen = list[float](), iter(probe["seen"])
+    drawn, marker = next(seen)
+    for number, arrived in enumerate(arrivals):
+        while marker < number:
+            drawn, marker = next(seen)
+        waits.append((drawn - arrived) / 1000)
+    span = (arrivals[-1] - arrivals[0]) / 1000
+    return {
+        "per_second": round(deltas / span),
+        "frames_drawn": len(probe["seen"]),
+        "delta_ms": milliseconds(waits),
+        "long_tasks": len(probe["long"]),
+        "task_ms": round(max((took for _, took in probe["long"]), default=0)),
+    }

@@ -1,0 +1,46 @@
+// Runs in the page before anything of the page does. Notes when frames arrive, and what is on screen after each frame that is drawn.
+(() => {
+  const probe = { arrivals: [], seen: [], long: [] };
+  globalThis.probe = probe;
+  globalThis.WebSocket = class extends WebSocket {
+    constructor(...given) {
+      super(...given);
+      this.addEventListener("message", ({ data }) => probe.arrivals.push([performance.now(), data.length]));
+    }
+  };
+  new PerformanceObserver((list) => {
+    for (const { startTime, duration } of list.getEntries()) probe.long.push([startTime, duration]);
+  }).observe({ entryTypes: ["longtask"] });
+
+  const painted = new MessageChannel(); // its message comes after what the frame has drawn
+  let last = -1;
+  painted.port1.onmessage = () => {
+    const marker = newest();
+    if (marker > last) probe.seen.push([performance.now(), (last = marker)]);
+  };
+  const watch = () => {
+    painted.port2.postMessage(null);
+    requestAnimationFrame(watch);
+  };
+  requestAnimationFrame(watch);
+
+  /** The number of the last delta whose text is there. */
+  function newest() {
+    const articles = document.querySelectorAll("article");
+    let text = "";
+    for (let at = articles.length - 1; at >= 0 && text === ""; at--) text = tail(articles[at]);
+    const found = [...text.matchAll(/#(\d+)#/g)].at(-1);
+    return found === undefined ? -1 : Number(found[1]);
+  }
+
+  /** Enough of the end of what an element says. */
+  function tail(element) {
+    const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+    let text = "";
+    for (let node = walker.lastChild() ?? null, deepest = node; deepest !== null; deepest = walker.previousNode()) {
+      text = deepest.nodeValue + text;
+      if (text.length > 400) break;
+    }
+    return text;
+  }
+})();
