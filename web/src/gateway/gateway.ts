@@ -9,6 +9,7 @@ import { Approvals } from "./approvals.ts";
 import { Chat } from "./chat.ts";
 import { Connection, type ConnectionOptions } from "./connection.ts";
 import { GatewayError } from "./errors.ts";
+import { browserPermissions, Http, type Permissions } from "./http.ts";
 import type { KeptMessages } from "./kept-messages.ts";
 import { socketUrl, type GatewayLink } from "./link.ts";
 import { Notifications } from "./notifications.ts";
@@ -25,6 +26,7 @@ export interface GatewayOptions {
   /** What others see of who answered an approval. */
   readonly device?: string;
   readonly surroundings?: Surroundings;
+  readonly permissions?: Permissions;
 }
 
 export interface ChatNumbers {
@@ -44,6 +46,8 @@ export class Gateway {
   /** The gateway's default chat. */
   readonly home: Chat;
   readonly api: Api;
+  /** Files, which do not go over the socket. */
+  readonly http: Http;
   readonly approvals: Approvals;
   readonly notifications: Notifications;
 
@@ -55,6 +59,7 @@ export class Gateway {
     this.url = options.link.url;
     this.home = this.#chat(HOME, null);
     this.api = this.home.api;
+    this.http = new Http(options.link, options.permissions ?? browserPermissions);
     this.approvals = new Approvals(this.home.connection, this.api);
     this.notifications = new Notifications(this.home.connection, this.api);
   }

@@ -8,6 +8,7 @@ import type { ChatNumbers, Gateway } from "../gateway/gateway.ts";
 import type { Chat } from "../gateway/chat.ts";
 import type { NotificationsNow } from "../gateway/notifications.ts";
 import { nextFrame, type Schedule } from "./frame.ts";
+import { ReadMarks } from "./read-marks.ts";
 import { Sessions } from "./sessions.ts";
 import { Transcript } from "./transcript.ts";
 
@@ -22,6 +23,7 @@ export interface OpenChat {
 export class GatewayState {
   readonly gateway: Gateway;
   readonly sessions: Sessions;
+  readonly readMarks: ReadMarks;
   readonly connection: ReadonlySignal<ConnectionState>;
   /** The newest one; null before the first. It stays over lost connections. */
   readonly hello: ReadonlySignal<Hello | null>;
@@ -42,6 +44,7 @@ export class GatewayState {
     const notifications = signal(gateway.notifications.now);
     this.gateway = gateway;
     this.sessions = new Sessions(gateway);
+    this.readMarks = new ReadMarks(gateway.url, storageOfThisBrowser());
     this.connection = connection;
     this.hello = hello;
     this.approvals = approvals;
@@ -95,5 +98,14 @@ export class GatewayState {
     if (open === undefined || --open.viewers > 0) return;
     open.transcript.close();
     this.#open.delete(chat);
+  }
+}
+
+/** Reading it throws where browsers keep nothing for us. */
+function storageOfThisBrowser(): Storage | null {
+  try {
+    return (globalThis as { localStorage?: Storage }).localStorage ?? null;
+  } catch {
+    return null;
   }
 }

@@ -1,6 +1,6 @@
 /** The list of chats for screens, newest first. Changes show at once and are taken back if the gateway refuses them. */
 
-import { signal, type ReadonlySignal } from "@preact/signals";
+import { computed, signal, type ReadonlySignal } from "@preact/signals";
 import type { Gateway } from "../gateway/gateway.ts";
 import { GatewayError, type ErrorCode } from "../gateway/errors.ts";
 import type { NewSession, Session } from "../gateway/shapes.ts";
@@ -16,6 +16,7 @@ export class Sessions {
 
   readonly #gateway: Gateway;
   readonly #list = signal<readonly Session[] | null>(null);
+  readonly #hidden = signal<ReadonlySet<string>>(new Set());
   readonly #hasMore = signal(false);
   readonly #trouble = signal<ErrorCode | null>(null);
   readonly #endings: (() => void)[];
@@ -23,7 +24,7 @@ export class Sessions {
 
   constructor(gateway: Gateway) {
     this.#gateway = gateway;
-    this.list = this.#list;
+    this.list = computed(() => this.#list.value?.filter(({ id }) => !this.#hidden.value.has(id)) ?? null);
     this.hasMore = this.#hasMore;
     this.trouble = this.#trouble;
     this.#endings = [
@@ -80,14 +81,22 @@ export class Sessions {
     return this.#change(id, { archived: false }, () => this.#gateway.api.sessions.unarchive(id));
   }
 
+  /** Out of the list, for as long as a person may want it back. */
+  hide(id: string): void {
+    this.#hidden.value = new Set([...this.#hidden.peek(), id]);
+  }
+
+  show(id: string): void {
+    this.#hidden.value = new Set([...this.#hidden.peek()].filter((one) => one !== id));
+  }
+
   async remove(id: string): Promise<void> {
-    const before = this.#list.peek();
-    this.#list.value = before?.filter((session) => session.id !== id) ?? null;
+    this.hide(id);
     try {
       await this.#gateway.api.sessions.remove(id);
     } catch (error) {
       if (error instanceof GatewayError && error.code === "not_found") return; // gone, as was asked for
-      this.#list.value = before;
+      this.show(id);
       throw error;
     }
   }
