@@ -1,7 +1,9 @@
 import { defineConfig } from "vitest/config";
+import { compress } from "./compress.ts";
 
 export default defineConfig({
   base: "./",
+  plugins: [compress()],
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   build: {
     outDir: "../sygen_bot/web",

@@ -6,11 +6,13 @@ import { render } from "preact";
 import { App } from "./app/app.tsx";
 import { followKeys } from "./app/commands.ts";
 import { followPreferences } from "./app/preferences.ts";
+import { readAddress } from "./app/router.ts";
 import { GatewayError } from "./gateway/errors.ts";
 import { takeLink, type GatewayLink } from "./gateway/link.ts";
 import { openClient } from "./state/client.ts";
 
 const link = linkOrNull();
+readAddress();
 void start();
 
 async function start(): Promise<void> {

@@ -44,10 +44,10 @@ export function App({ client }: { client: Client }): JSX.Element {
             </div>
             <div class={styles["scrim"]} onClick={() => (isSidebarOpen.value = false)} />
             <main class={styles["main"]} id="main" tabIndex={-1}>
+              <Approvals />
               <Screen />
             </main>
           </div>
-          <Approvals />
           <CommandCentre />
         </GatewayContext.Provider>
       )}

@@ -63,7 +63,10 @@ export function hashOf(route: Route): string {
 }
 
 const hash = signal(location.hash);
-window.addEventListener("hashchange", () => (hash.value = location.hash));
+window.addEventListener("hashchange", () => readAddress());
+
+/** After something has changed the address that tells nobody, such as taking a link's secrets out of it. */
+export const readAddress = (): void => void (hash.value = location.hash);
 
 export const route: ReadonlySignal<Route> = computed(() => routeOf(hash.value));
 

@@ -46,6 +46,15 @@ export function preferred(languages: readonly string[]): Language {
 }
 
 /** Keys whose sentences have nothing to fill in. */
-type PlainKey = { [K in Key]: (typeof en)[K] extends string ? K : never }[Key];
+type PlainKey = {
+  [K in Key]: (typeof en)[K] extends `${string}{${string}}${string}`
+    ? never
+    : (typeof en)[K] extends string
+      ? K
+      : never;
+}[Key];
 
-const isPlain = (key: string): key is PlainKey => typeof (en as Readonly<Record<string, unknown>>)[key] === "string";
+function isPlain(key: string): key is PlainKey {
+  const sentence = (en as Readonly<Record<string, unknown>>)[key];
+  return typeof sentence === "string" && !/\{\w+\}/.test(sentence);
+}

@@ -80,6 +80,8 @@ export interface ApprovalRequest extends Placed {
   /** The input was too long: `input` is how its JSON begins. */
   readonly truncated: boolean;
   readonly options: readonly Decision[];
+  /** What a rule would hold for, made by `allow_always`. */
+  readonly pattern: string;
   /** Epoch seconds; nobody by then means no. */
   readonly expiresAt: number;
 }
@@ -215,6 +217,7 @@ export function approvalRequestIn(fields: Fields): ApprovalRequest {
     input: fields["input"] ?? null,
     truncated: flag(fields, "truncated"),
     options: texts(fields, "options").filter(isDecision),
+    pattern: maybeText(fields, "pattern") ?? "",
     expiresAt: number(fields, "expires_at"),
     ...placed(fields),
   };
