@@ -9,6 +9,7 @@ import difflib
 import fcntl
 import json
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,6 +38,7 @@ from sygen_bot.session.key import MAX_ID
 CLIENT_VARIABLES: Final = frozenset({"SYGEN_HOME", "SYGEN_URL", "SYGEN_TOKEN", "SYGEN_SERVER"})
 MASK: Final = "********"
 
+_ORIGIN: Final = r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
 _WHOLE_NUMBER: Final = "a whole number"
 _NUMBER: Final = "a number"
 _ALLOWED: Final = {
@@ -68,8 +70,24 @@ def _is_timezone(name: str) -> str:
     return name
 
 
+def _is_origin(text: str) -> str:
+    """As browsers write it. `null` is what every page without an origin calls its own, so it can be nobody's name."""
+    if not re.fullmatch(_ORIGIN, text.lower(), re.ASCII):
+        raise PydanticCustomError("no_origin", "an origin: scheme, host and perhaps a port, as in https://chat.example")
+    return text.lower()
+
+
+def _is_web_origin(text: str) -> str:
+    """One that can stand in a page's policy, which knows no addresses of IPv6."""
+    if not re.fullmatch(r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?", text.lower(), re.ASCII):
+        raise PydanticCustomError("no_web_origin", "an origin by name or IPv4, as in https://other.example:8741")
+    return text.lower()
+
+
 Whole = Annotated[int, BeforeValidator(_is_number)]
 Number = Annotated[float, BeforeValidator(_is_number)]
+Origin = Annotated[str, AfterValidator(_is_origin)]
+WebOrigin = Annotated[str, AfterValidator(_is_web_origin)]
 Seconds = Annotated[Number, Field(gt=0, le=86_400)]
 ChatId = Annotated[Whole, Field(ge=1, le=MAX_ID)]
 
@@ -98,7 +116,7 @@ class ApiSettings(_Section):
     max_connections: Whole = Field(10_000, ge=1)
     max_unauthenticated: Whole = Field(256, ge=1)
     max_unauthenticated_per_address: Whole = Field(64, ge=1)
-    allowed_origins: tuple[str, ...] = ()
+    allowed_origins: tuple[Origin, ...] = ()
     queue_limit: Whole = Field(32, ge=1, le=10_000)
     max_upload_bytes: Whole = Field(50 * 1024 * 1024, ge=1)
 
@@ -230,6 +248,24 @@ class TaskSettings(_Section):
     max_parallel: Whole = Field(4, ge=1, le=256)
 
 
+class WebSettings(_Section):
+    """The web client. `directory`: where its files are, by default in the package. `gateways`: others that the page may talk to."""
+
+    enabled: bool = True
+    directory: Path | None = None
+    gateways: tuple[WebOrigin, ...] = ()
+
+    @property
+    def page(self) -> Path:
+        """The directory that is served."""
+        return Path(__file__).parent / "web" if self.directory is None else self.directory.expanduser()
+
+    @property
+    def has_page(self) -> bool:
+        """Whether there is one. It may come and go while the gateway runs."""
+        return (self.page / "index.html").is_file()
+
+
 class Settings(BaseSettings):
     """The whole configuration, checked."""
 
@@ -254,6 +290,7 @@ class Settings(BaseSettings):
     cron: CronSettings = CronSettings()
     webhooks: WebhookSettings = WebhookSettings()
     tasks: TaskSettings = TaskSettings()
+    web: WebSettings = WebSettings()
 
     @property
     def default_chat_id(self) -> int:

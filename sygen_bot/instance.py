@@ -19,7 +19,7 @@ from sygen_bot.paths import Paths
 class Instance(msgspec.Struct, frozen=True):
     """A running gateway. `url`: where it answers on this machine, empty while it starts. `started_at`: epoch seconds.
 
-    `tls_cert`: the file of the certificate that it serves HTTPS with.
+    `tls_cert`: the file of the certificate that it serves HTTPS with. `host`: the address it listens on.
     """
 
     pid: int
@@ -27,6 +27,7 @@ class Instance(msgspec.Struct, frozen=True):
     started_at: float
     version: str
     tls_cert: str | None = None
+    host: str = ""
 
 
 class InstanceLock:
@@ -57,11 +58,12 @@ class InstanceLock:
         self.publish(url="")
         return self
 
-    def publish(self, *, url: str, tls_cert: str | None = None) -> None:
+    def publish(self, *, url: str, host: str = "", tls_cert: str | None = None) -> None:
         """Tell other commands where this gateway answers."""
         if self._file is not None:
+            own = Instance(os.getpid(), url, self._started_at, __version__, tls_cert, host)
             self._file.truncate(0)
-            self._file.write(msgspec.json.encode(Instance(os.getpid(), url, self._started_at, __version__, tls_cert)))
+            self._file.write(msgspec.json.encode(own))
             self._file.flush()
 
     def __exit__(self, *_exc: object) -> None:
@@ -81,6 +83,12 @@ def running_instance(paths: Paths) -> Instance | None:
     except (OSError, msgspec.DecodeError):
         pass
     return None
+
+
+def url_here(host: str, port: int, *, has_tls: bool) -> str:
+    """Where this machine reaches what listens on `host`."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"{'https' if has_tls else 'http'}://{name}:{port}"
 
 
 def bind(host: str, port: int) -> socket.socket:

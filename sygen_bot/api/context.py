@@ -174,12 +174,20 @@ class ApiLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PageContext:
+    """Where the web client's files are, and the origins of other gateways that it may talk to."""
+
+    directory: Path
+    gateways: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApiContext:
     """Everything the API server is wired with.
 
     Without a `message_handler` messages are answered with `no_handler`, without `past_events` what is no longer in memory is a
     gap, and without `chats`, `files`, `transcriber`, `agents`, `notifications`, `approvals` or `automation` there are none of
-    their routes; the last two need `files`.
+    their routes; `transcriber` and `agents` need `files`, and without a `page` there is none.
     """
 
     message_handler: MessageHandler | None
@@ -200,6 +208,7 @@ class ApiContext:
     notifications: Notifications | None = None
     approvals: Approvals | None = None
     automation: Automation | None = None
+    page: PageContext | None = None
 
 
 @dataclass(slots=True)

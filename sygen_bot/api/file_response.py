@@ -54,6 +54,21 @@ def file_response(request: Request, file: OpenedFile) -> Response:
     if request.method == "HEAD":
         file.close()
         return Response(status_code=status, headers=headers, media_type=mime)
+    return streamed(file, first=first, length=length, status=status, headers=headers, mime=mime)
+
+
+def streamed(
+    file: OpenedFile,
+    *,
+    first: int = 0,
+    length: int | None = None,
+    status: int = 200,
+    headers: dict[str, str],
+    mime: str,
+) -> Response:
+    """Sends `length` bytes of the file, from `first` on, or all of it, and closes it."""
+    length = file.size if length is None else length
+    headers = {**headers, "Content-Length": str(length)}
     return _Sent(_parts(file, first, length), file, status_code=status, headers=headers, media_type=mime)
 
 

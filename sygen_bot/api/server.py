@@ -6,14 +6,12 @@ import asyncio
 import contextlib
 import socket as sockets
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import uvicorn
 from fastapi import APIRouter, FastAPI
 from pydantic import BaseModel, Field
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from sygen_bot import __version__
 from sygen_bot.api import docs
@@ -21,7 +19,9 @@ from sygen_bot.api.auth import protected_router
 from sygen_bot.api.broadcast import Broadcast
 from sygen_bot.api.connection import Connection
 from sygen_bot.api.context import ApiContext
+from sygen_bot.api.cross_origin import CrossOrigin
 from sygen_bot.api.in_process import InProcess
+from sygen_bot.api.page import Page
 from sygen_bot.api.protocol import (
     CLOSE_TRY_LATER,
     MAX_FIRST_FRAME_BYTES,
@@ -29,7 +29,7 @@ from sygen_bot.api.protocol import (
     encode_notification,
     encode_notifications_read,
 )
-from sygen_bot.api.refusals import answer_errors, any_refusal, refusal
+from sygen_bot.api.refusals import answer_errors, any_refusal
 from sygen_bot.api.routes import (
     agents,
     approvals,
@@ -44,6 +44,7 @@ from sygen_bot.api.routes import (
     webhooks,
 )
 from sygen_bot.api.socket import Socket, websocket_factory
+from sygen_bot.api.uvicorn_server import Http, UvicornServer
 from sygen_bot.events import ApprovalRequest, ApprovalResolved
 from sygen_bot.notifications.center import Read
 from sygen_bot.notifications.shape import notification_fields
@@ -75,24 +76,6 @@ class Health(BaseModel):
     connections: int = Field(description="Authenticated WebSocket connections")
 
 
-class _Http(HttpToolsProtocol):
-    """uvicorn's HTTP, with our shape of error for what is no HTTP at all."""
-
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's name
-        body = refusal(400, "This is not a valid HTTP request.").body
-        head = f"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
-        self.transport.write(head.encode() + body)
-        self.transport.close()
-
-
-class _Uvicorn(uvicorn.Server):
-    """uvicorn without its signal handlers: the gateway decides when it stops."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
 class ApiServer:
     """Serves the API on a bound socket. `start` returns when connections are accepted, `stop` when all are closed."""
 
@@ -105,7 +88,6 @@ class ApiServer:
         tls_key: Path | None = None,
     ) -> None:
         self._context = context
-        self._listener = listener
         self._connections: set[Connection] = set()
         self._strangers: dict[Connection, str] = {}
         self._per_address: Counter[str] = Counter()
@@ -115,14 +97,13 @@ class ApiServer:
         if context.approvals is not None:
             context.approvals.listen(self._approval_news)
         self._is_closing = False
-        self._task: asyncio.Task[None] | None = None
         limits = context.limits
         app = self._app()
         self._answer_request = InProcess(app, context.token)
-        self._uvicorn = _Uvicorn(
+        self._uvicorn = UvicornServer(
             uvicorn.Config(
-                app,
-                http=_Http,
+                CrossOrigin(app, allowed_origins=context.allowed_origins) if context.allowed_origins else app,
+                http=Http,
                 ws=websocket_factory(  # type: ignore[arg-type]  # any callable that makes a protocol will do
                     self,
                     max_frame_bytes=limits.max_frame_bytes,
@@ -136,7 +117,8 @@ class ApiServer:
                 timeout_graceful_shutdown=5,
                 ssl_certfile=tls_cert,
                 ssl_keyfile=tls_key,
-            )
+            ),
+            listener,
         )
 
     # --- SocketServer -------------------------------------------------------------------------------------------------
@@ -170,11 +152,7 @@ class ApiServer:
         return len(self._connections)
 
     async def start(self) -> None:
-        self._task = asyncio.create_task(self._uvicorn.serve(sockets=[self._listener]), name="api server")
-        while not self._uvicorn.started:
-            if self._task.done():
-                await self._task
-            await asyncio.sleep(0.005)
+        await self._uvicorn.start()
 
     def close_connections(self, code: int, reason: str) -> None:
         """Close every WebSocket."""
@@ -192,9 +170,7 @@ class ApiServer:
             async with asyncio.timeout(_LAST_WORDS_S):
                 await asyncio.gather(*(connection.drained() for connection in self._connections))
         self.close_connections(code, "the gateway stops")
-        self._uvicorn.should_exit = True
-        if self._task is not None:
-            await self._task
+        await self._uvicorn.stop()
 
     def _news(self, news: Notification | Read) -> None:
         if isinstance(news, Read):
@@ -279,4 +255,6 @@ class ApiServer:
                     webhooks.router(self._context, automation.webhooks, max_body_bytes=automation.max_hook_bytes)
                 )
         app.include_router(docs.router())
+        if self._context.page is not None:
+            app.router.default = Page(self._context.page, otherwise=app.router.default)
         return app

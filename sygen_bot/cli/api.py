@@ -71,8 +71,7 @@ def token(
 
 def _show_the_rest(paths: Paths, current: str, public_url: str | None) -> None:
     """For people who set up a client: what proves the gateway, and everything in one link."""
-    from urllib.parse import quote
-
+    from sygen_bot.cli.link import link_to
     from sygen_bot.identity import load_public_identity
     from sygen_bot.instance import running_instance
 
@@ -81,7 +80,7 @@ def _show_the_rest(paths: Paths, current: str, public_url: str | None) -> None:
         return
     _say_on_stderr(f"identity  {key}")
     if url := public_url or (instance and instance.url):
-        _say_on_stderr(f"link      {url.rstrip('/')}/#token={quote(current, safe='')}&server={key}")
+        _say_on_stderr(f"link      {link_to(url, token=current, server_key=key)}")
 
 
 def _show_command() -> str:

@@ -27,6 +27,7 @@ from sygen_bot.cli import (
     doctor,
     get,
     hook,
+    link,
     model,
     notifications,
     send,
@@ -68,6 +69,7 @@ app.command("chat", epilog=chat.EPILOG)(chat.chat)
 app.command("ask", epilog=ask.EPILOG)(ask.ask)
 app.command("send", epilog=send.EPILOG)(send.send)
 app.command("get", epilog=get.EPILOG)(get.get)
+app.command("link", epilog=link.EPILOG)(link.link)
 app.command("status")(status.status)
 app.command("doctor")(doctor.doctor)
 app.add_typer(api.app, name="api")

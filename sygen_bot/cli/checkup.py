@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from sygen_bot.cli.connection import NoGateway, own_endpoint, started_instance
+from sygen_bot.cli.link import missing_page
 from sygen_bot.cli.network import exposure, find_tailscale
 from sygen_bot.cli.terminal import command_line
 from sygen_bot.errors import ConfigError, SetupError
@@ -54,8 +55,8 @@ def examine() -> list[Finding]:
     findings.append(asyncio.run(_database(paths)))
     instance, answering, gateway = _gateway(paths)
     providers = _providers(settings, paths, is_answered=answering is not None)
-    findings += [*_port(settings, instance), _reach(settings), *_tls(settings, instance), *providers]
-    findings += [*_speech(settings, paths), gateway]
+    findings += [*_port(settings, instance), _reach(settings), *_tls(settings, instance)]
+    findings += [_page(settings), *providers, *_speech(settings, paths), gateway]
     return findings
 
 
@@ -186,6 +187,11 @@ def _reach(settings: Settings) -> Finding:
             f"`{command_line('config', 'set', 'api.allow_public', 'true')}` if it is meant.",
         )
     return Finding(name="reach", state="ok", detail=f"{settings.api.host}; Tailscale: {tailscale or 'not found'}")
+
+
+def _page(settings: Settings) -> Finding:
+    missing = missing_page(settings)
+    return Finding(name="page", state="note" if missing else "ok", detail=missing or str(settings.web.page))
 
 
 def _tls(settings: Settings, instance: Instance | None) -> Iterator[Finding]:

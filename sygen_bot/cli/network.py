@@ -16,6 +16,10 @@ _TAILNET: Final = ipaddress.ip_network("fd7a:115c:a1e0::/48")
 _SHARED: Final = ipaddress.ip_network("100.64.0.0/10")
 """Where tailnets have their IPv4 addresses, and carriers those that many of their customers share."""
 
+_WILDCARDS: Final = ("0.0.0.0", "::")  # noqa: S104 - what people choose
+_VIRTUAL: Final = ("docker", "br-", "veth", "virbr", "vmnet", "vboxnet", "lxc", "cni", "podman")
+"""How the interfaces are called that lead to nothing but programs on this machine."""
+
 
 def is_loopback(host: str) -> bool:
     """Whether only this machine reaches `host`."""
@@ -42,6 +46,25 @@ def find_tailscale(interfaces: Interfaces | None = None) -> str | None:
             own = (address for address in addresses if _is_in(address, _SHARED) or _is_in(address, _TAILNET))
             return str(next(own, name))
     return None
+
+
+def address_for_others(host: str, interfaces: Interfaces | None = None) -> str | None:
+    """Where other machines reach what listens on `host`: None if they do not, or if no address of this machine is known.
+
+    For all addresses at once: the one in a tailnet, or else in the local network, or else any.
+    """
+    if host not in _WILDCARDS:
+        return None if is_loopback(host) else host
+    known = _interfaces() if interfaces is None else interfaces
+    if _address(tailnet := find_tailscale(known) or "") is not None:
+        return tailnet
+    texts = [text for name, texts in known.items() if not name.startswith(_VIRTUAL) for text in texts]
+    others = [
+        address
+        for address in map(_address, texts)
+        if isinstance(address, ipaddress.IPv4Address) and not address.is_loopback and not address.is_link_local
+    ]
+    return next(map(str, sorted(others, key=lambda address: not address.is_private)), None)
 
 
 def _interfaces() -> Interfaces:

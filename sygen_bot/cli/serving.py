@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 import typer
 
+from sygen_bot.cli.link import missing_page
 from sygen_bot.cli.network import exposure
 from sygen_bot.cli.preflight import target_problems, tls_problems
 from sygen_bot.cli.terminal import command_line
@@ -61,7 +62,11 @@ async def serve_until_stopped(overrides: dict[str, object]) -> None:
             certificate = settings.api.tls_cert
             gc.freeze()  # what is there by now stays; looking through all of it again would stall the loop for 50 ms
             gc.enable()
-            lock.publish(url=gateway.url, tls_cert=None if certificate is None else str(certificate.absolute()))
+            lock.publish(
+                url=gateway.url,
+                host=settings.api.host,
+                tls_cert=None if certificate is None else str(certificate.absolute()),
+            )
             _announce(gateway, settings)
             await stop.wait()
 
@@ -109,7 +114,7 @@ def _announce(gateway: Gateway, settings: Settings) -> None:
     answers, advice = who_answers(gateway.orchestrator.registry, settings)
     warnings = _warnings(settings)
     if sys.stdout.isatty():
-        print_welcome(gateway, answers=answers, advice=advice, warnings=[*warnings.values()])
+        print_welcome(gateway, settings, answers=answers, advice=advice, warnings=[*warnings.values()])
         return
     for event, text in warnings.items():
         _log.warning(event, advice=text)
@@ -121,6 +126,8 @@ def _announce(gateway: Gateway, settings: Settings) -> None:
     )
     for text in advice:
         _log.warning("cannot_answer", reason=text)
+    if missing := missing_page(settings):
+        _log.info("no_page", advice=missing)
 
 
 def _warnings(settings: Settings) -> dict[str, str]:

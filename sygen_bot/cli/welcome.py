@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import typer
 
+from sygen_bot.cli.link import links_of, missing_page
+from sygen_bot.cli.qr_code import qr_code
 from sygen_bot.cli.terminal import as_typed, command_line
 
 if TYPE_CHECKING:
@@ -33,8 +36,10 @@ def who_answers(registry: ProviderRegistry, settings: Settings) -> tuple[str | N
     return None, reasons or [f"No provider is installed. `{command_line('doctor')}` tells what there could be."]
 
 
-def print_welcome(gateway: Gateway, *, answers: str | None, advice: Sequence[str], warnings: Sequence[str]) -> None:
-    """The token, the key and what to type next. Only for a terminal: it shows the token."""
+def print_welcome(
+    gateway: Gateway, settings: Settings, *, answers: str | None, advice: Sequence[str], warnings: Sequence[str]
+) -> None:
+    """The token, the key, the page and what to type next. Only for a terminal: it shows the token."""
     lines = [
         "",
         f"  answers   {typer.style(answers, bold=True)}"
@@ -43,6 +48,7 @@ def print_welcome(gateway: Gateway, *, answers: str | None, advice: Sequence[str
         *(f"            {line}" for line in advice),
         f"  token     {gateway.token}",
         f"  identity  {gateway.server_key}",
+        *_page(gateway, settings),
         "",
         "  In another terminal:",
         *(f"    {typer.style(command_line(*words), fg='cyan')}" for words in (("chat",), ("ask", "hello"))),
@@ -51,3 +57,19 @@ def print_welcome(gateway: Gateway, *, answers: str | None, advice: Sequence[str
     for text in warnings:
         typer.echo(f"{typer.style('warning:', fg='yellow')} {text}", err=True)
     typer.echo("\n".join(lines))
+
+
+def _page(gateway: Gateway, settings: Settings) -> list[str]:
+    """Where to open the page: here, and on a phone, by a code that its camera reads."""
+    if missing := missing_page(settings):
+        return [f"  page      {missing}"]
+    links = links_of(
+        settings, url=gateway.url, host=settings.api.host, token=gateway.token, server_key=gateway.server_key
+    )
+    lines = [f"  page      {typer.style(links.here, fg='cyan')}"]
+    if links.elsewhere is None:
+        return [*lines, f"            {links.advice}"]
+    if links.elsewhere != links.here:
+        lines.append(f"  elsewhere {typer.style(links.elsewhere, fg='cyan')}")
+    code = qr_code(links.elsewhere, sys.stdout)
+    return lines if code is None else [*lines, "", code]

@@ -33,6 +33,20 @@ class OpenedFile:
     etag: str
     head: bytes
 
+    @classmethod
+    def of(cls, fd: int, path: str) -> Self:
+        """What is open as `fd`, which it takes over."""
+        status = os.fstat(fd)
+        identity = f"{status.st_dev}-{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
+        return cls(
+            path=Path(path),
+            fd=fd,
+            size=status.st_size,
+            modified_at=status.st_mtime,
+            etag=f'"{hashlib.blake2b(identity.encode(), digest_size=12).hexdigest()}"',
+            head=os.pread(fd, HEAD_BYTES, 0),
+        )
+
     def close(self) -> None:
         os.close(self.fd)
 
@@ -104,15 +118,7 @@ class AllowedRoots:
             raise NotFound
         if status.st_nlink > 1 and (status.st_dev, status.st_ino) in self._secrets():
             raise Forbidden
-        identity = f"{status.st_dev}-{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
-        return OpenedFile(
-            path=Path(real),
-            fd=fd,
-            size=status.st_size,
-            modified_at=status.st_mtime,
-            etag=f'"{hashlib.blake2b(identity.encode(), digest_size=12).hexdigest()}"',
-            head=os.pread(fd, HEAD_BYTES, 0),
-        )
+        return OpenedFile.of(fd, real)
 
     def _check(self, real: str) -> None:
         """Raises Forbidden unless this path, which has no symlinks, may be read."""

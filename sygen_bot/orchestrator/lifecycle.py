@@ -19,7 +19,7 @@ from tzlocal import get_localzone_name
 from sygen_bot import __version__
 from sygen_bot.agents.avatars import Avatars
 from sygen_bot.agents.profiles import Agents, Profile
-from sygen_bot.api.context import ApiContext, ApiLimits, Automation, FileContext, TokenGate
+from sygen_bot.api.context import ApiContext, ApiLimits, Automation, FileContext, PageContext, TokenGate
 from sygen_bot.api.crypto import encode_key, public_key
 from sygen_bot.api.protocol import CLOSE_POLICY, CLOSE_RESTART
 from sygen_bot.api.server import ApiServer
@@ -34,7 +34,7 @@ from sygen_bot.files.allowed_roots import AllowedRoots
 from sygen_bot.files.images import ImageScaler
 from sygen_bot.files.storage import UploadFolder
 from sygen_bot.identity import load_identity
-from sygen_bot.instance import bind
+from sygen_bot.instance import bind, url_here
 from sygen_bot.notifications.center import NotificationCenter
 from sygen_bot.orchestrator.approvals import Approvals
 from sygen_bot.orchestrator.chats import ChatSessions
@@ -90,9 +90,8 @@ class Gateway:
     @property
     def url(self) -> str:
         """Where this machine reaches the gateway."""
-        host = self._settings.api.host
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
-        return f"{'https' if self._settings.api.tls_cert else 'http'}://{host}:{self.port}"
+        api = self._settings.api
+        return url_here(api.host, self.port, has_tls=api.tls_cert is not None)
 
     @property
     def token(self) -> str:
@@ -290,6 +289,7 @@ async def start_api_server(
             default_chat_id=settings.default_chat_id,
             require_sealed=api.require_sealed,
             allowed_origins=api.allowed_origins,
+            page=_page(settings),
         ),
         listener=listener,
         tls_cert=api.tls_cert,
@@ -313,6 +313,11 @@ def _files(settings: Settings, paths: Paths, pictures: ImageScaler) -> FileConte
         workspace=settings.agent.workspace or paths.workspace,
         max_upload_bytes=settings.api.max_upload_bytes,
     )
+
+
+def _page(settings: Settings) -> PageContext | None:
+    web = settings.web
+    return PageContext(directory=web.page, gateways=web.gateways) if web.enabled else None
 
 
 def _automation(

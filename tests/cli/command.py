@@ -135,7 +135,7 @@ class Terminal:
         self._master, slave = pty.openpty()
         self.process = subprocess.Popen(
             [*COMMAND, *arguments],
-            env=environment(home, COLUMNS="100", LINES="40", **more),
+            env=environment(home, **{"COLUMNS": "100", "LINES": "40", **more}),
             stdin=slave,
             stdout=slave,
             stderr=slave,

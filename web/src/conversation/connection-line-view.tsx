@@ -17,14 +17,12 @@ interface ConnectionLineGiven {
   readonly connection: ReadonlySignal<ConnectionState>;
   /** Why the history cannot be read though the connection is there. */
   readonly trouble: ReadonlySignal<ErrorCode | null> | null;
-  /** Why this browser does not keep what is sent. */
-  readonly storageTrouble: ReadonlySignal<ErrorCode | null> | null;
   readonly onRetry: () => void;
 }
 
 export function ConnectionLine(given: ConnectionLineGiven): JSX.Element {
   const line = useLine(given.connection).value;
-  const trouble = given.trouble?.value ?? given.storageTrouble?.value ?? null;
+  const trouble = given.trouble?.value ?? null;
   return (
     <div class={styles["place"]} role="status">
       {line !== null ? (

@@ -1,6 +1,6 @@
 /** One chat: its header, what was said, and where the next message is typed. */
 
-import { useComputed, useSignal } from "@preact/signals";
+import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { Copy, MessageCircleOff, MessagesSquare, Pencil, Square } from "lucide";
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
@@ -77,12 +77,7 @@ function Frame({ children }: { children: ComponentChildren }): JSX.Element {
         <h1>{t("conversation.chat")}</h1>
       </header>
       <div class={styles["body"]}>
-        <ConnectionLine
-          connection={gateway.connection}
-          trouble={null}
-          storageTrouble={null}
-          onRetry={() => gateway.gateway.retry()}
-        />
+        <ConnectionLine connection={gateway.connection} trouble={null} onRetry={() => gateway.gateway.retry()} />
         {children}
       </div>
     </>
@@ -93,8 +88,8 @@ function Chat({ session, viewed }: { session: string | null; viewed: ViewedChat 
   const gateway = useGateway();
   const client = useClient();
   const { open, memory } = viewed;
+  const { editing } = memory;
   const { transcript, chat } = open;
-  const editing = useSignal<string | null>(null);
   const id = useSessionId(open, session);
   const known = useComputed(() => gateway.sessions.list.value?.find((one) => one.id === id) ?? null).value;
   const agent = known?.agent ?? gateway.hello.value?.agent ?? "";
@@ -112,6 +107,7 @@ function Chat({ session, viewed }: { session: string | null; viewed: ViewedChat 
       ...{ open, memory, agent, agentTitle, editing },
       edit: (turn) => {
         if (turn.user === null) return;
+        if (editing.peek() === null) memory.aside = client.drafts.of(url, chat.key).peek();
         client.drafts.write(url, chat.key, turn.user.text);
         editing.value = turn.id;
         focus();
@@ -127,6 +123,12 @@ function Chat({ session, viewed }: { session: string | null; viewed: ViewedChat 
       },
     };
   }, [gateway, client, chat, open, memory, agent, agentTitle, editing]);
+  useSignalEffect(() => {
+    if (editing.value !== null || memory.aside.trim() === "") return;
+    const { aside } = memory;
+    memory.aside = "";
+    queueMicrotask(() => parts.write(aside)); // the composer clears the draft in this moment
+  });
   useConversationCommands(transcript, parts);
 
   const isDeleted = transcript.phase.value === "deleted";
@@ -137,7 +139,6 @@ function Chat({ session, viewed }: { session: string | null; viewed: ViewedChat 
         <ConnectionLine
           connection={open.connection}
           trouble={transcript.trouble}
-          storageTrouble={transcript.storageTrouble}
           onRetry={() => gateway.gateway.retry()}
         />
         <Said open={open} />

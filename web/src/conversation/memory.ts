@@ -15,6 +15,10 @@ export class ChatMemory {
   /** Null: at the end. */
   place: Place | null = null;
   heights: VirtualItem[] = [];
+  /** The turn whose message is written anew. */
+  readonly editing = signal<string | null>(null);
+  /** What had been typed before a message was written anew; it comes back afterwards. */
+  aside = "";
   readonly thinking = new ThinkingTimes();
   readonly announcements = new Announcements();
   readonly #folds = new Map<string, Signal<boolean>>();

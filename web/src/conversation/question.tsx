@@ -53,8 +53,8 @@ export const Message = memo(function Message({ id, message }: { id: string; mess
     <>
       {files.length > 0 && (
         <div class={styles["files"]}>
-          {files.map(({ path, name, mime }) => (
-            <FileCard key={path} file={{ path, name, isImage: mime.startsWith("image/") }} />
+          {files.map(({ path, name }) => (
+            <FileCard key={path} file={{ path, name }} />
           ))}
         </div>
       )}

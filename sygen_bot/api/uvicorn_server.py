@@ -1,0 +1,92 @@
+"""uvicorn as the gateway uses it: started and stopped by calls, with its errors in our shape."""
+
+from __future__ import annotations
+
+import asyncio
+import socket as sockets
+from collections.abc import Callable
+from typing import TypeVar
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from sygen_bot.api.refusals import refusal
+
+_TICK_S = 1.0
+_T = TypeVar("_T")
+
+
+class Http(HttpToolsProtocol):
+    """uvicorn's HTTP, with our shape of error for what is no HTTP at all."""
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's name
+        body = refusal(400, "This is not a valid HTTP request.").body
+        head = f"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        self.transport.write(head.encode() + body)
+        self.transport.close()
+
+
+class UvicornServer(uvicorn.Server):
+    """uvicorn without its signal handlers and without its polling: the gateway decides when it stops, and then it does at once.
+
+    `config` names no lifespan.
+    """
+
+    def __init__(self, config: uvicorn.Config, listener: sockets.socket) -> None:
+        super().__init__(config)
+        self._listener = listener
+        self._ticking: asyncio.Task[None] | None = None
+        self._is_empty = asyncio.Event()
+        self.server_state.connections = _Watched(self._is_empty.set)
+
+    async def start(self) -> None:
+        """Returns when connections are accepted."""
+        self.config.load()
+        self.lifespan = self.config.lifespan_class(self.config)
+        await self.startup(sockets=[self._listener])
+        self._ticking = asyncio.create_task(self.main_loop(), name="api server")
+
+    async def stop(self) -> None:
+        """Accept nothing more, and give what runs `timeout_graceful_shutdown` to end."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+            await asyncio.wait([self._ticking])
+            await self.shutdown(sockets=[self._listener])
+
+    async def main_loop(self) -> None:
+        while True:
+            await self.on_tick(0)  # at this number it sets the date that every answer has
+            await asyncio.sleep(_TICK_S)
+
+    async def shutdown(self, sockets: list[sockets.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for listener in sockets or ():
+            listener.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        try:
+            async with asyncio.timeout(self.config.timeout_graceful_shutdown):
+                while self.server_state.connections:
+                    self._is_empty.clear()
+                    await self._is_empty.wait()
+                while self.server_state.tasks:
+                    await asyncio.wait(self.server_state.tasks)
+                for server in self.servers:
+                    await server.wait_closed()
+        except TimeoutError:
+            for task in self.server_state.tasks:
+                task.cancel()
+
+
+class _Watched(set[_T]):
+    """A set that tells when its last member goes."""
+
+    def __init__(self, on_empty: Callable[[], object]) -> None:
+        super().__init__()
+        self._on_empty = on_empty
+
+    def discard(self, member: object) -> None:
+        super().discard(member)
+        if not self:
+            self._on_empty()
