@@ -1,9 +1,11 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { compress } from "./compress.ts";
 
 export default defineConfig({
   base: "./",
   plugins: [compress()],
+  resolve: { alias: { entities: fileURLToPath(new URL("./src/markdown/entities.ts", import.meta.url)) } },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   build: {
     outDir: "../sygen_bot/web",

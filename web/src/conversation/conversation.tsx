@@ -220,7 +220,7 @@ function useConversationCommands({ rows }: Transcript, { edit, stop, editing }: 
       },
       {
         ...{ id: "conversation.list", title: t("conversation.toMessages"), icon: MessagesSquare, keys: "m" },
-        run: () => document.querySelector<HTMLElement>("[role=feed]")?.focus(),
+        run: () => document.getElementById("messages")?.focus(),
       },
     ];
   }, [rows, edit, stop, editing]);

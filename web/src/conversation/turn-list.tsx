@@ -93,9 +93,9 @@ export function TurnList({ transcript }: { transcript: Transcript }): JSX.Elemen
       <div
         ref={scroller}
         class={styles["scroller"]}
+        id="messages"
         tabIndex={0}
-        role="feed"
-        aria-busy={transcript.isLoadingOlder.value}
+        role="region"
         aria-label={t("conversation.said")}
         onClickCapture={({ target }) => {
           if (target instanceof Element && target.closest("[aria-expanded]") !== null) keeper.hold();
@@ -103,7 +103,13 @@ export function TurnList({ transcript }: { transcript: Transcript }): JSX.Elemen
       >
         <div class={styles["all"]} style={{ height: `${virtualizer.getTotalSize()}px` }}>
           {hasMore && <Earlier transcript={transcript} />}
-          <div class={styles["drawn"]} style={{ transform: `translateY(${first?.start ?? 0}px)` }}>
+          <div
+            class={styles["drawn"]}
+            role="feed"
+            aria-busy={transcript.isLoadingOlder.value}
+            aria-label={t("conversation.said")}
+            style={{ transform: `translateY(${first?.start ?? 0}px)` }}
+          >
             {drawn.map(({ index }) => {
               const item = items[index];
               if (item === undefined) return null;

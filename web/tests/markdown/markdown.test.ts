@@ -5,10 +5,10 @@ import { describe, expect, it } from "vitest";
 import { GrowingMarkdown } from "../../src/markdown/growing.ts";
 import { spansOf } from "../../src/markdown/highlight.ts";
 import { hiddenHost, safeAddress } from "../../src/markdown/links.ts";
-import { Markdown } from "../../src/markdown/markdown.tsx";
+import { Elements } from "../../src/markdown/elements.tsx";
 import attacks from "./attacks.json";
 
-const html = (text: string, isStreaming = false): string => renderToString(h(Markdown, { text, isStreaming }));
+const html = (text: string, isStreaming = false): string => renderToString(h(Elements, { text, isStreaming }));
 const whole = (hostile: (typeof attacks.huge)[number]): string => {
   const { prefix = "", piece = "", line = "", times } = hostile;
   if (line === "") return prefix + piece.repeat(times);
@@ -118,6 +118,10 @@ describe("Markdown", () => {
     ]) {
       expect(drawn).toContain(part);
     }
+  });
+
+  it("knows the names of signs that are written, and leaves others as they are", () => {
+    expect(html("a &rarr; b &frac12; &amp;lt; &unheardof; &#8364;")).toContain("a → b ½ &amp;lt; &amp;unheardof; €");
   });
 
   it("names the language of code, and keeps the code as it is", () => {
