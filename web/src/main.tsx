@@ -11,25 +11,25 @@ import { GatewayError } from "./gateway/errors.ts";
 import { takeLink, type GatewayLink } from "./gateway/link.ts";
 import { openClient } from "./state/client.ts";
 
-const link = linkOrNull();
+const link = linkOfThisPage();
 readAddress();
 void start();
 
 async function start(): Promise<void> {
   const [client] = await Promise.all([openClient(), followPreferences(document.documentElement)]);
-  if (link !== null) await client.add(link);
-  else await client.openLast();
+  if (link !== null && link !== "bad") await client.add(link);
+  else if (link === null) await client.openLast();
   window.addEventListener("pagehide", () => client.leave());
   followKeys(window);
   const root = document.getElementById("app");
-  if (root !== null) render(<App client={client} />, root);
+  if (root !== null) render(<App client={client} hasBadLink={link === "bad"} />, root);
 }
 
-function linkOrNull(): GatewayLink | null {
+function linkOfThisPage(): GatewayLink | "bad" | null {
   try {
     return takeLink(window);
   } catch (error) {
-    if (error instanceof GatewayError) return null; // the page asks for a link
+    if (error instanceof GatewayError) return "bad"; // the page asks for another one
     throw error;
   }
 }

@@ -34,9 +34,9 @@ describe("a sentence", () => {
 
   it("is in the language that is spoken, and there is one for codes that nobody knows", async () => {
     await speak("de");
-    expect([language.value, t("app.send")]).toEqual(["de", "Senden"]);
+    expect([language.value, t("composer.send")]).toEqual(["de", "Senden"]);
     await speak("en");
-    expect(t("app.send")).toBe("Send");
+    expect(t("composer.send")).toBe("Send");
     expect(tOf("reason", "timeout", "reason.other")).toBe(en["reason.timeout"]);
     expect(tOf("reason", "boredom", "reason.other")).toBe(en["reason.other"]);
     expect(tOf("approval", "waiting", "reason.other")).toBe(en["reason.other"]);

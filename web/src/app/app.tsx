@@ -22,13 +22,15 @@ const Automation = lazy(async () => (await import("../automation/automation.tsx"
 const Notifications = lazy(async () => (await import("../notifications/notifications.tsx")).NotificationsScreen);
 const CommandCentre = lazy(async () => (await import("../palette/palette.tsx")).CommandCentre);
 
-export function App({ client }: { client: Client }): JSX.Element {
+export function App({ client, hasBadLink }: { client: Client; hasBadLink: boolean }): JSX.Element {
   const gateway = client.current.value;
   const shown = route.value;
   return (
     <ClientContext.Provider value={client}>
       {gateway === null ? (
-        <main class={styles["alone"]}>{shown.name === "settings" ? <Settings /> : <Connect />}</main>
+        <main class={styles["alone"]}>
+          {shown.name === "settings" ? <Settings section={shown.section} /> : <Connect hasBadLink={hasBadLink} />}
+        </main>
       ) : (
         <GatewayContext.Provider value={gateway} key={gateway.gateway.url}>
           <a class={styles["skip"]} href="#main" onClick={skip}>
@@ -67,7 +69,7 @@ function Screen(): JSX.Element {
     case "notifications":
       return <Notifications />;
     case "settings":
-      return <Settings />;
+      return <Settings section={shown.section} />;
     case "unknown":
       return (
         <Empty icon={Compass} title={t("shell.notFound")}>

@@ -8,10 +8,12 @@ export type Lack =
   /** A person, or the browser's settings, said no. */
   | "refused";
 
+export type Feature = "microphone" | "serviceWorker" | "notifications" | "encryptedToken";
+
 export const isSecurePage = window.isSecureContext;
 
 /** Null: it is there. */
-export function lackOf(feature: "microphone" | "serviceWorker" | "notifications" | "encryptedToken"): Lack | null {
+export function lackOf(feature: Feature): Lack | null {
   const isMissing = {
     microphone: () => !hasMember(navigator, "mediaDevices") || typeof MediaRecorder === "undefined",
     serviceWorker: () => !hasMember(navigator, "serviceWorker"),

@@ -228,7 +228,7 @@ export function Composer({ open, editing }: ComposerGiven): JSX.Element {
             data-lack={lack ?? undefined}
             onClick={() => {
               if (lack === null) setRecording(true);
-              else toast({ text: tOf("settings.lack.microphone", lack, "composer.noMicrophone"), durationMs: 12_000 });
+              else toast({ text: t(`settings.lack.microphone.${lack}`), durationMs: 12_000 });
             }}
           />
           <span class={styles["gap"]} />

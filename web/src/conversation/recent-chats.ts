@@ -7,7 +7,7 @@ import type { ChatNumbers } from "../gateway/gateway.ts";
 import type { GatewayState, OpenChat } from "../state/gateway.ts";
 import { ChatMemory } from "./memory.ts";
 
-const KEPT = 4;
+const KEPT = 3;
 
 /** A chat on the screen, and what is remembered of how it looked. */
 export interface ViewedChat {

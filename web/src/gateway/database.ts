@@ -52,7 +52,7 @@ export class Database {
     return this.change(store, "readwrite", (records) => outcome(records.put(record, key)));
   }
 
-  delete(store: StoreName, key: IDBValidKey): Promise<void> {
+  delete(store: StoreName, key: IDBValidKey | IDBKeyRange): Promise<void> {
     return this.change(store, "readwrite", (records) => outcome(records.delete(key)));
   }
 

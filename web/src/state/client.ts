@@ -62,18 +62,52 @@ export class Client {
     await this.#list();
   }
 
+  /** The one that was used last, if there is one. */
   async openLast(): Promise<void> {
     await this.#list();
     const last = this.#gateways.peek()[0];
     if (last !== undefined) await this.open(last.url);
   }
 
-  /** Its token, and what was not sent to it yet, are gone from this browser. */
+  /** What people call a gateway in this browser. */
+  async rename(url: string, name: string): Promise<void> {
+    await this.#trying(async () => {
+      const [link, known] = [
+        await this.#parts.credentials.load(url),
+        this.#gateways.peek().find((one) => one.url === url),
+      ];
+      if (link !== null) await this.#parts.credentials.save(link, name, known?.usedAt);
+    });
+    await this.#list();
+  }
+
+  /** The identity key that this browser knows of a gateway, in base64; null if nobody told it. */
+  async identityOf(url: string): Promise<string | null> {
+    let key: string | null = null;
+    await this.#trying(async () => {
+      key = (await this.#parts.credentials.load(url))?.serverKey ?? null;
+    });
+    return key;
+  }
+
+  /** Its token, its drafts, and what was not sent to it yet, are gone from this browser. */
   async forget(url: string): Promise<void> {
     if (this.#current.peek()?.gateway.url === url) this.#close();
     await this.#trying(async () => {
       await this.#parts.credentials.forget(url);
       await this.#kept.forget(url);
+      await this.drafts.forget(url);
+    });
+    await this.#list();
+  }
+
+  /** All of that, of every gateway. */
+  async forgetAll(): Promise<void> {
+    this.#close();
+    await this.#trying(async () => {
+      for (const { url } of this.#gateways.peek()) await this.#kept.forget(url);
+      await this.#parts.credentials.forgetAll();
+      await this.drafts.forget();
     });
     await this.#list();
   }

@@ -56,6 +56,17 @@ export class Drafts {
     }
   }
 
+  /** Those of a gateway, or all. Rejects with GatewayError. */
+  async forget(gateway?: string): Promise<void> {
+    for (const [key, draft] of this.#drafts) {
+      if (gateway !== undefined && !key.startsWith(`${gateway} `)) continue;
+      this.#unkept.delete(key);
+      draft.value = "";
+    }
+    if (gateway === undefined) await this.#database?.clear("drafts");
+    else await this.#database?.delete("drafts", IDBKeyRange.bound(`${gateway} `, `${gateway} \uffff`));
+  }
+
   async #load(key: string, draft: Signal<string>): Promise<void> {
     try {
       const kept = await this.#database?.get("drafts", key);

@@ -74,7 +74,9 @@ describe("the time of thinking", () => {
 
   it("is not known of what was over before", () => {
     const times = new ThinkingTimes();
-    times.watch(turn({ parts: [thought, text("So")], status: "done" }), 1_000);
+    const over = turn({ parts: [thought, text("So")], status: "done" });
+    times.watch(over, 1_000);
+    times.watch(over, 2_000);
     expect(times.of("t", 0)).toBeNull();
   });
 });

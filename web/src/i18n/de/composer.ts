@@ -25,7 +25,6 @@ export const composer: Translated<typeof english> = {
   "composer.removeFile": "{name} entfernen",
   "composer.drop": "Lass die Dateien los, um sie anzuhängen",
   "composer.speak": "Sprechen",
-  "composer.noMicrophone": "Dieser Browser gibt dieser Seite kein Mikrofon.",
   "composer.commands": "Befehle des Gateways",
   "composer.command.new": "beginnt ein neues Gespräch mit dem Agenten",
   "composer.command.status": "zeigt, was los ist",

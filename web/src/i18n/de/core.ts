@@ -3,13 +3,6 @@ import type { core as english } from "../en/core.ts";
 
 export const core: Translated<typeof english> = {
   "app.name": "Sygen",
-  "app.connect": "Verbinden",
-  "app.link": "Link des Gateways",
-  "app.linkHint": "`sygen serve` zeigt ihn beim Start. Er sieht so aus: http://host:8741/#token=…",
-  "app.message": "Nachricht",
-  "app.send": "Senden",
-  "app.stop": "Stopp",
-  "app.older": "Frühere Nachrichten zeigen",
 
   "connection.connecting": "Verbindung wird aufgebaut …",
   "connection.reconnecting": "Verbindung wird wiederhergestellt …",

@@ -21,7 +21,6 @@ export const composer = {
   "composer.removeFile": "Remove {name}",
   "composer.drop": "Drop the files to attach them",
   "composer.speak": "Speak",
-  "composer.noMicrophone": "This browser gives this page no microphone.",
   "composer.commands": "Commands of the gateway",
   "composer.command.new": "starts a new conversation with the agent",
   "composer.command.status": "shows what is going on",

@@ -1,12 +1,5 @@
 export const core = {
   "app.name": "Sygen",
-  "app.connect": "Connect",
-  "app.link": "The gateway’s link",
-  "app.linkHint": "`sygen serve` prints it when it starts. It looks like http://host:8741/#token=…",
-  "app.message": "Message",
-  "app.send": "Send",
-  "app.stop": "Stop",
-  "app.older": "Show earlier messages",
 
   "connection.connecting": "Connecting…",
   "connection.reconnecting": "Connecting again…",

@@ -1,0 +1,36 @@
+/** One of a few, all to be seen. */
+
+import type { ComponentChildren, JSX } from "preact";
+import { useId } from "preact/hooks";
+import styles from "./settings.module.css";
+
+interface ChoiceGiven<Value extends string> {
+  readonly label: string;
+  readonly value: Value;
+  readonly options: readonly { readonly value: Value; readonly label: string; readonly picture?: ComponentChildren }[];
+  readonly onChoose: (value: Value) => void;
+}
+
+export function Choice<Value extends string>({ label, value, options, onChoose }: ChoiceGiven<Value>): JSX.Element {
+  const name = useId();
+  return (
+    <fieldset class={styles["choice"]}>
+      <legend>{label}</legend>
+      <div class={styles["options"]}>
+        {options.map((option) => (
+          <label key={option.value}>
+            <input
+              type="radio"
+              name={name}
+              value={option.value}
+              checked={option.value === value}
+              onChange={() => onChoose(option.value)}
+            />
+            {option.picture}
+            <span>{option.label}</span>
+          </label>
+        ))}
+      </div>
+    </fieldset>
+  );
+}
