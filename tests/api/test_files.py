@@ -580,6 +580,17 @@ async def test_a_link_is_refused_for_what_is_refused(rig: Rig) -> None:
     rig.refused(await rig.http.get("/api/files/link", params={"path": str(rig.put("linked.txt"))}), 404, 405)
 
 
+async def test_a_path_may_be_relative_to_the_workspace_and_leads_nowhere_else(rig: Rig) -> None:
+    file = rig.put("folder/a.txt", b"inside")
+    relative = file.relative_to(rig.paths.workspace)
+    assert (await rig.get(relative)).content == b"inside"
+    assert (await rig.follow((await rig.link(relative))["url"])).content == b"inside"
+    hidden = os.path.relpath(rig.hide(), rig.paths.workspace)
+    for answer in (await rig.get(hidden), await rig.link_answer({"path": hidden})):
+        rig.refused(answer, 403)
+    rig.refused(await rig.get("no such.txt"), 404)
+
+
 async def test_a_link_follows_what_happens_to_its_file(rig: Rig) -> None:
     file = rig.put("moving.txt")
     url = (await rig.link(file))["url"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -40,6 +41,9 @@ _FORM: Final[dict[str, Any]] = {
 }
 
 
+_PATH = "Absolute, or relative to the agents' workspace"
+
+
 class Uploaded(BaseModel):
     """A file as it was stored. `prompt`: the text that tells the agent about it, to be sent as a message."""
 
@@ -53,7 +57,7 @@ class Uploaded(BaseModel):
 class LinkWanted(Wanted):
     """The file that is to be linked to."""
 
-    path: str = Field(description="Absolute")
+    path: str = Field(description=_PATH)
 
 
 class Link(BaseModel):
@@ -69,6 +73,10 @@ def router(context: ApiContext, files: FileContext) -> APIRouter:
     sending = protected_router(context.token, tags=["files"], max_body_bytes=None)
     routes = protected_router(context.token, tags=["files"])
 
+    def whole(path: str) -> str:
+        """What agents are told of uploads is relative to their workspace."""
+        return os.path.join(files.workspace, path) if path else path  # noqa: PTH118 - Path would read more into it
+
     @reading.head("/files", include_in_schema=False)
     @reading.get(
         "/files",
@@ -82,8 +90,8 @@ def router(context: ApiContext, files: FileContext) -> APIRouter:
             **refusals(400, 401, 403, 404, 416),
         },
     )
-    async def read(request: Request, path: Annotated[str, Query(description="Absolute")]) -> Response:
-        file = await asyncio.to_thread(files.roots.open, path)
+    async def read(request: Request, path: Annotated[str, Query(description=_PATH)]) -> Response:
+        file = await asyncio.to_thread(files.roots.open, whole(path))
         try:
             return await asyncio.to_thread(file_response, request, file)
         except BaseException:
@@ -97,7 +105,7 @@ def router(context: ApiContext, files: FileContext) -> APIRouter:
         responses=refusals(400, 403, 404, 413, 422),
     )
     async def link(body: LinkWanted) -> Link:
-        real = await asyncio.to_thread(files.roots.resolve, body.path)
+        real = await asyncio.to_thread(files.roots.resolve, whole(body.path))
         url, expires_at = links.make(str(real))
         return Link(url=url, expires_at=expires_at)
 

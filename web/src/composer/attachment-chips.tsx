@@ -38,23 +38,21 @@ export function AttachmentChips({ attachments }: { attachments: Attachments }): 
 }
 
 function Chip({ item, attachments }: { item: Attachment; attachments: Attachments }): JSX.Element {
-  const { id, file, state, progress, error } = item;
+  const { id, name, file, state, progress, error } = item;
   const percent = Math.round(progress * 100);
   return (
     <li class={styles["chip"]} data-state={state}>
-      <Thumbnail file={file} />
+      {file === null ? <Icon of={FileIcon} /> : <Thumbnail file={file} />}
       <span class={styles["chipText"]}>
-        <span class={styles["chipName"]} title={file.name}>
-          {file.name}
+        <span class={styles["chipName"]} title={name}>
+          {name}
         </span>
         <span class={styles["chipState"]}>
           {state === "uploading" && t("composer.uploading", { percent })}
-          {state === "done" && sizeInWords(file.size)}
+          {state === "done" && file !== null && sizeInWords(file.size)}
           {state === "failed" && <span role="alert">{error === null ? "" : sentenceOf(error)}</span>}
         </span>
-        {state === "uploading" && (
-          <progress value={progress} max={1} aria-label={t("composer.uploadOf", { name: file.name })} />
-        )}
+        {state === "uploading" && <progress value={progress} max={1} aria-label={t("composer.uploadOf", { name })} />}
       </span>
       {state === "failed" && (
         <IconButton icon={RotateCw} size={15} label={t("composer.uploadAgain")} onClick={() => attachments.retry(id)} />
@@ -62,7 +60,7 @@ function Chip({ item, attachments }: { item: Attachment; attachments: Attachment
       <IconButton
         icon={X}
         size={15}
-        label={t(state === "uploading" ? "composer.cancelUpload" : "composer.removeFile", { name: file.name })}
+        label={t(state === "uploading" ? "composer.cancelUpload" : "composer.removeFile", { name })}
         onClick={() => attachments.remove(id)}
       />
     </li>

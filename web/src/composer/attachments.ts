@@ -3,19 +3,24 @@
 import { signal, type ReadonlySignal } from "@preact/signals";
 import { GatewayError } from "../gateway/errors.ts";
 import type { Http } from "../gateway/http.ts";
-import type { Upload } from "../gateway/shapes.ts";
+import type { IncomingFile } from "../files/incoming.ts";
 
 export interface Attachment {
   readonly id: number;
-  readonly file: File;
+  readonly name: string;
+  /** Null for one that the gateway has had for long. */
+  readonly file: File | null;
   readonly state: "uploading" | "done" | "failed";
   /** From 0 to 1. */
   readonly progress: number;
   readonly error: GatewayError | null;
-  readonly upload: Upload | null;
+  /** What the gateway says about it, once it is there. */
+  readonly prompt: string | null;
 }
 
 type Uploader = Pick<Http, "upload">;
+
+const NEW = { file: null, state: "uploading", progress: 0, error: null, prompt: null } as const;
 
 let last = 0;
 
@@ -34,17 +39,30 @@ export class Attachments {
   add(files: readonly File[]): void {
     for (const file of files) {
       const id = ++last;
-      const item: Attachment = { id, file, state: "uploading", progress: 0, error: null, upload: null };
+      const item: Attachment = { ...NEW, id, name: file.name, file };
       this.#items.value = [...this.#items.peek(), item];
-      this.#start(item);
+      this.#start(id, file);
     }
+  }
+
+  /** Those of a message that is written anew, in place of what is there. */
+  restore(files: readonly IncomingFile[]): void {
+    this.clear();
+    this.#items.value = files.map(({ name, prompt }) => ({
+      ...NEW,
+      id: ++last,
+      name,
+      state: "done",
+      progress: 1,
+      prompt,
+    }));
   }
 
   retry(id: number): void {
     const item = this.#items.peek().find((one) => one.id === id);
-    if (item?.state !== "failed") return;
+    if (item?.state !== "failed" || item.file === null) return;
     this.#change(id, { state: "uploading", progress: 0, error: null });
-    this.#start(item);
+    this.#start(id, item.file);
   }
 
   /** Also of one that is on its way. */
@@ -58,15 +76,15 @@ export class Attachments {
     while (this.#items.peek().some(({ state }) => state === "uploading")) {
       await Promise.all([...this.#running.values()].map(({ over }) => over));
     }
-    const uploads = this.#items.peek().map(({ upload }) => upload?.prompt ?? null);
-    return uploads.every((prompt) => prompt !== null) ? uploads : null;
+    const prompts = this.#items.peek().map(({ prompt }) => prompt);
+    return prompts.every((prompt) => prompt !== null) ? prompts : null;
   }
 
   clear(): void {
     for (const { id } of this.#items.peek()) this.remove(id);
   }
 
-  #start({ id, file }: Attachment): void {
+  #start(id: number, file: File): void {
     const abort = new AbortController();
     const onProgress = (progress: number): void => this.#change(id, { progress });
     const over = this.#upload(file, { signal: abort.signal, onProgress }).then((fields) => {
@@ -78,7 +96,8 @@ export class Attachments {
 
   async #upload(file: File, options: Parameters<Uploader["upload"]>[1]): Promise<Partial<Attachment>> {
     try {
-      return { state: "done", progress: 1, upload: await this.#http.upload(file, options) };
+      const { prompt } = await this.#http.upload(file, options);
+      return { state: "done", progress: 1, prompt };
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       return { state: "failed", error };

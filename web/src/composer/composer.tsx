@@ -9,6 +9,7 @@ import { useCommands } from "../app/commands.ts";
 import { useClient, useGateway } from "../app/context.ts";
 import { sendKey } from "../app/preferences.ts";
 import { sentenceOf, toast } from "../app/toasts.tsx";
+import { useConversation } from "../conversation/context.ts";
 import { withIncoming } from "../files/incoming.ts";
 import { GatewayError } from "../gateway/errors.ts";
 import { t, tOf } from "../i18n/language.ts";
@@ -36,8 +37,8 @@ interface ComposerGiven {
 export function Composer({ open, editing }: ComposerGiven): JSX.Element {
   const { chat, transcript } = open;
   const client = useClient();
-  const state = useGateway();
-  const { gateway } = state;
+  const { gateway } = useGateway();
+  const { edit, agentTitle } = useConversation();
   const draft = client.drafts.of(gateway.url, chat.key);
   const attachments = useMemo(() => attachmentsOf(gateway.http, chat.key), [gateway, chat.key]);
   const field = useRef<HTMLTextAreaElement>(null);
@@ -130,12 +131,12 @@ export function Composer({ open, editing }: ComposerGiven): JSX.Element {
       const last = transcript.rows.peek().at(-1)?.turn.peek();
       if (last?.user == null) return;
       event.preventDefault();
-      editing.value = last.id;
-      write(last.user.text);
+      edit(last);
     }
   };
   const leaveEditing = (): void => {
     editing.value = null;
+    attachments.clear();
     write("");
     focus();
   };
@@ -186,7 +187,9 @@ export function Composer({ open, editing }: ComposerGiven): JSX.Element {
           ref={field}
           rows={1}
           aria-label={t("composer.message")}
-          placeholder={t("composer.placeholder", { agent: state.hello.value?.agent ?? t("app.name") })}
+          placeholder={t("composer.placeholder", {
+            agent: agentTitle || t("app.name"),
+          })}
           value={text}
           enterkeyhint={isTouch.matches ? "enter" : "send"}
           aria-autocomplete="list"

@@ -10,7 +10,9 @@ import { useClient, useGateway } from "../app/context.ts";
 import { hashOf } from "../app/router.ts";
 import { useTitle } from "../app/title.ts";
 import { sentenceOf, toastError } from "../app/toasts.tsx";
+import { attachmentsOf } from "../composer/attachments.ts";
 import { Composer } from "../composer/composer.tsx";
+import { splitIncoming } from "../files/incoming.ts";
 import { t } from "../i18n/language.ts";
 import type { OpenChat } from "../state/gateway.ts";
 import type { Transcript } from "../state/transcript.ts";
@@ -108,7 +110,9 @@ function Chat({ session, viewed }: { session: string | null; viewed: ViewedChat 
       edit: (turn) => {
         if (turn.user === null) return;
         if (editing.peek() === null) memory.aside = client.drafts.of(url, chat.key).peek();
-        client.drafts.write(url, chat.key, turn.user.text);
+        const { files, text } = splitIncoming(turn.user.text);
+        attachmentsOf(gateway.gateway.http, chat.key).restore(files);
+        client.drafts.write(url, chat.key, text);
         editing.value = turn.id;
         focus();
       },

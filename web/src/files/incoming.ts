@@ -6,6 +6,8 @@ export interface IncomingFile {
   readonly path: string;
   readonly mime: string;
   readonly caption: string;
+  /** The gateway's words, as they are. */
+  readonly prompt: string;
 }
 
 /** As in `incoming_file_prompt` of the gateway. */
@@ -22,7 +24,7 @@ export function splitIncoming(message: string): { readonly files: readonly Incom
   let text = message;
   for (let found = BLOCK.exec(text); found !== null; found = BLOCK.exec(text)) {
     const [whole, name = "", path = "", mime = "", caption = ""] = found;
-    files.push({ name, path, mime, caption });
+    files.push({ name, path, mime, caption, prompt: whole.trimEnd() });
     text = text.slice(whole.length);
   }
   return { files, text };
