@@ -27,7 +27,7 @@ check: .venv/.ready ## the fast checks: format, lint, types, import rules, and t
 	$(BIN)/pytest -n 2 tests/docs tests/files tests/session tests/testing tests/test_config.py tests/test_architecture.py
 
 # Three at a time even on two processors: the tests wait more than they compute.
-test: system tests/node/.ready page-if-possible check ## everything: the checks and all tests, the real agents included
+test: system tests/node/.ready web check ## everything: the checks and all tests, the real agents included
 	$(BIN)/pytest -n 3
 
 page: sygen_bot/web/index.html ## build the web page that the gateway serves (needs Node 20.19 or newer)
@@ -40,7 +40,7 @@ bench: .venv/.ready ## measure; writes benchmarks/results and docs/performance.m
 	$(BIN)/python -m benchmarks report
 
 # What the tests need from the system: a command and the Debian package that has it.
-SYSTEM := openssl:openssl initdb:postgresql ffmpeg:ffmpeg
+SYSTEM := openssl:openssl initdb:postgresql ffmpeg:ffmpeg chromium:chromium
 system:
 	@export PATH="$$PATH:$$(echo /usr/lib/postgresql/*/bin | tr ' ' ':')"; \
 	missing=(); for pair in $(SYSTEM); do command -v $${pair%%:*} >/dev/null || missing+=($${pair##*:}); done; \

@@ -22,6 +22,7 @@ from tests.fakes.model_api import ModelApi, Request, head, send
 
 PER_SECOND: Final = 2_000
 SECONDS: Final = 3
+DELTAS: Final = PER_SECOND * SECONDS
 RUNS: Final = 3
 TARGETS: Final = {"delta_ms": 30, "task_ms": 100}
 _PROBE: Final = Path(__file__).with_name("probe.js")
@@ -48,9 +49,10 @@ class _PacedModel(ModelApi[Request]):
             return await send(writer, 200, "application/json", models.encode())
         writer.write(head(200, "text/event-stream") + b"\r\n")
         began = time.perf_counter()
-        said, total = 0, int(request.body["messages"][-1]["content"])
-        while said < total:
-            due = min(total, int((time.perf_counter() - began) * PER_SECOND) + 1)
+        first, end = map(int, request.body["messages"][-1]["content"].split())
+        said = first
+        while said < end:
+            due = min(end, first + int((time.perf_counter() - began) * PER_SECOND) + 1)
             for number in range(said, due):
                 writer.write(_chunk({"content": _delta(number)}))
             said = due
@@ -94,38 +96,35 @@ async def _measure() -> list[dict[str, Any]]:
         await page.add_init_script(path=_PROBE)
         await page.goto(f"http://127.0.0.1:{running.port}/#token={running.token}")
         await page.get_by_role("textbox", name="Message").wait_for()
-        return [await _answer(page) for _ in range(RUNS)]
+        return [await _answer(page, run * DELTAS) for run in range(RUNS)]
 
 
-async def _answer(page: Page) -> dict[str, Any]:
-    """One answer; raises RuntimeError if not all of it arrived and was drawn, one frame for each delta."""
-    deltas = PER_SECOND * SECONDS
+async def _answer(page: Page, first: int) -> dict[str, Any]:
+    """One answer, its deltas numbered from `first` on; raises RuntimeError if not all of it arrived and was drawn."""
     await page.evaluate("() => { probe.arrivals.length = probe.long.length = 0; }")
     box = page.get_by_role("textbox", name="Message")
-    await box.fill(str(deltas))
+    await box.fill(f"{first} {first + DELTAS}")
     await box.press("Enter")
     await page.wait_for_function(
         "last => probe.seen.length && probe.seen.at(-1)[1] === last && !document.querySelector('[aria-busy=true]')",
-        arg=deltas - 1,
+        arg=first + DELTAS - 1,
         timeout=SECONDS * 10_000,
     )
     probe = await page.evaluate("() => ({ ...probe, seen: probe.seen.splice(0) })")
     await page.reload()
     await box.wait_for()
-    sizes = sorted(size for _, size in probe["arrivals"])
-    usual = sizes[len(sizes) // 2]
-    arrivals = [at for at, size in probe["arrivals"] if abs(size - usual) <= 24]
-    if len(arrivals) != deltas:
-        raise RuntimeError(f"{len(arrivals)} frames have the size of a delta, and there were {deltas} deltas")
+    if [number for _, number in probe["arrivals"]] != list(range(first, first + DELTAS)):
+        raise RuntimeError("not every delta arrived once and in its order")
+    arrivals = [at for at, _ in probe["arrivals"]]
     waits, seen = list[float](), iter(probe["seen"])
     drawn, marker = next(seen)
-    for number, arrived in enumerate(arrivals):
+    for number, arrived in enumerate(arrivals, first):
         while marker < number:
             drawn, marker = next(seen)
         waits.append((drawn - arrived) / 1000)
     span = (arrivals[-1] - arrivals[0]) / 1000
     return {
-        "per_second": round(deltas / span),
+        "per_second": round(DELTAS / span),
         "frames_drawn": len(probe["seen"]),
         "delta_ms": milliseconds(waits),
         "long_tasks": len(probe["long"]),

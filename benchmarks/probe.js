@@ -2,10 +2,21 @@
 (() => {
   const probe = { arrivals: [], seen: [], long: [] };
   globalThis.probe = probe;
+  let arrived = 0;
   globalThis.WebSocket = class extends WebSocket {
     constructor(...given) {
       super(...given);
-      this.addEventListener("message", ({ data }) => probe.arrivals.push([performance.now(), data.length]));
+      this.addEventListener("message", () => (arrived = performance.now()));
+    }
+  };
+  // A frame is decrypted and decoded in the task in which it arrives: then one can see which deltas it brings.
+  globalThis.TextDecoder = class extends TextDecoder {
+    decode(...given) {
+      const text = super.decode(...given);
+      if (text.includes('"text_delta"')) {
+        for (const [, number] of text.matchAll(/#(\d+)#/g)) probe.arrivals.push([arrived, Number(number)]);
+      }
+      return text;
     }
   };
   new PerformanceObserver((list) => {

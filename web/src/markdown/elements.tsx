@@ -19,12 +19,16 @@ interface MarkdownGiven {
   readonly isStreaming?: boolean;
 }
 
+/** Of so many blocks the browser lays out only those in sight. */
+const MANY = 40;
+
 export function Elements({ text, isStreaming = false }: MarkdownGiven): JSX.Element {
   const growing = useRef<GrowingMarkdown | null>(null);
   growing.current ??= new GrowingMarkdown();
+  const blocks = growing.current.read(text, isStreaming);
   return (
-    <div class={styles["markdown"]}>
-      {growing.current.read(text, isStreaming).map((block) => (
+    <div class={styles["markdown"]} data-long={blocks.length > MANY || undefined}>
+      {blocks.map((block) => (
         <OneBlock key={block.key} block={block} />
       ))}
     </div>
