@@ -6,6 +6,8 @@ export const shell: Translated<typeof english> = {
   "shell.loading": "Wird geladen …",
   "shell.notLoaded":
     "Dieser Teil der Seite konnte nicht geladen werden. Das Gateway ist vielleicht nicht da oder hat inzwischen eine neuere Seite. Geschriebenes bleibt erhalten.",
+  "shell.failed": "Auf dieser Seite ist etwas schiefgegangen.",
+  "shell.failedHint": "Das ist ein Fehler der Seite selbst. Geschriebenes bleibt erhalten; Neuladen hilft meistens.",
   "shell.reload": "Seite neu laden",
   "shell.skip": "Zur Unterhaltung springen",
   "shell.openSidebar": "Chats zeigen",

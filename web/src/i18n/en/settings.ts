@@ -1,5 +1,5 @@
 const INSECURE =
-  "This page came over plain HTTP from another machine. Browsers trust only pages over TLS, or from the machine itself: run the gateway with `--tls-cert` and `--tls-key`, or `tailscale serve 8741`, and open its https address.";
+  "This page came over plain HTTP from another machine, and browsers trust such pages with little. Run the gateway with TLS (`--tls-cert`, `--tls-key`) or `tailscale serve 8741`, and open its https address.";
 
 export const settings = {
   "settings.title": "Settings",
@@ -9,6 +9,8 @@ export const settings = {
   "settings.section.notifications": "Notifications",
   "settings.section.approvals": "Approvals",
   "settings.section.about": "About",
+  "settings.needsGateway": "Open a gateway first; what is here belongs to it.",
+
   "settings.theme": "Theme",
   "settings.theme.system": "As the system",
   "settings.theme.light": "Light",
@@ -17,63 +19,113 @@ export const settings = {
   "settings.density.comfortable": "Comfortable",
   "settings.density.compact": "Compact",
   "settings.language": "Language",
-  "settings.language.auto": "As the browser",
+  "settings.language.auto": "As the browser: {name}",
   "settings.sendKey": "What sends a message",
-  "settings.sendWith": "{keys}",
+  "settings.sendKey.hint": "The other one begins a new line.",
   "settings.usage": "Show tokens and costs",
-  "settings.usageHint": "Under each answer, where the agent tells them.",
-  "settings.desktop": "Notifications of the desktop",
-  "settings.desktopHint":
-    "While this page is in the background: what happened, answers that are done, and agents that wait for a yes.",
-  "settings.name": "Name",
-  "settings.save": "Save",
-  "settings.keep": "Keep it",
-  "settings.isOpen": "open now",
-  "settings.open": "Open",
-  "settings.openOf": "Open {name}",
-  "settings.rename": "Rename",
-  "settings.renameOf": "Rename {name}",
-  "settings.forget": "Forget",
-  "settings.forgetOf": "Forget {name}",
-  "settings.forgetHint":
-    "This browser forgets its token, drafts, and messages that were not sent yet. On the gateway nothing changes; its link opens it again.",
+  "settings.usage.hint": "Under each answer, where the agent tells them.",
+  "settings.onlyHere": "These choices are kept in this browser and sent to nobody.",
+
+  "settings.gateway.current": "open now",
+  "settings.gateway.open": "Open",
+  "settings.gateway.rename": "Rename",
+  "settings.gateway.renameThis": "Rename {name}",
+  "settings.gateway.name": "Name",
+  "settings.gateway.nameHint": "What you call it in this browser.",
+  "settings.gateway.noName": "It needs a name.",
+  "settings.gateway.save": "Save",
+  "settings.gateway.forget": "Forget",
+  "settings.gateway.forgetThis": "Forget {name}",
+  "settings.gateway.forgetTitle": "Forget {name}?",
+  "settings.gateway.forgetWords":
+    "Its token, its drafts, and messages that wait to be sent go from this browser. On the gateway nothing changes. To come back you need its link.",
+  "settings.gateway.forgotten": "{name} is forgotten.",
+  "settings.gateway.tokenKept": "Its token is kept encrypted in this browser.",
+  "settings.gateway.tokenInWindow": "Its token is gone when this window closes.",
+  "settings.gateway.identity": "Identity key:",
+  "settings.gateway.noIdentity":
+    "Its identity key is not known here. Open the link that `sygen link` prints, and it has to prove who it is.",
+  "settings.gateway.none": "This browser knows no gateway.",
+  "settings.gateway.add": "Add a gateway",
+  "settings.gateway.elsewhere": "If it cannot be reached from this page",
+  "settings.gateway.elsewhereHint":
+    "This page came from {page}. Two settings let it talk to another gateway. If a list has something in it already, add to it. Then restart both gateways.",
+  "settings.gateway.there": "On {host}",
+  "settings.gateway.here": "On {host}, where this page came from",
+
   "settings.forgetAll": "Forget everything in this browser",
-  "settings.forgetAllHint":
-    "All tokens, drafts, messages that were not sent yet, and settings of this page. On the gateways nothing changes.",
-  "settings.addGateway": "Add a gateway",
-  "settings.unreachable": "If another gateway cannot be reached from here",
-  "settings.unreachableThere": "That gateway has to let pages from here in. There:",
-  "settings.unreachableHere":
-    "And this page’s gateway has to let its page go there. Here, with the address of the other one:",
-  "settings.tokenKept": "Its token is kept encrypted in this browser.",
-  "settings.tokenInWindow": "The token is forgotten when this window closes: this page cannot keep it encrypted.",
-  "settings.identity": "Identity key:",
-  "settings.noIdentity": "Its identity key is not known here. Open its link once: then it has to prove who it is.",
-  "settings.stands": "Where this page stands",
-  "settings.good": "Good:",
-  "settings.mind": "To know:",
-  "settings.endToEnd":
-    "What you and the agents say is encrypted from this page to the gateway, whatever lies between them.",
-  "settings.proven": "The gateway has proved who it is, with the identity key of its link.",
-  "settings.unproven":
-    "The gateway has not proved who it is, because this browser does not know its identity key. Open the link that the gateway prints.",
-  "settings.securePage": "The page itself came over a way that nobody could change it on.",
-  "settings.insecurePage":
-    "The page itself came over plain HTTP: an attacker on the way could have changed it, and with it everything that it does. Use TLS, or a private network such as Tailscale’s.",
-  "settings.filesPrivate": "Files travel encrypted.",
-  "settings.filesPlain":
-    "Files would travel readable for others on the way, so the page asks before it sends or fetches one.",
-  "settings.draftsPlain":
-    "What you have begun to type, and messages that were not sent yet, lie unencrypted in this browser’s storage until they are sent.",
+  "settings.forgetAll.hint":
+    "Tokens, drafts, messages that wait to be sent, your choices, and the copy of the page. On the gateways nothing changes.",
+  "settings.forgetAll.title": "Forget everything in this browser?",
+  "settings.forgetAll.words":
+    "All gateways, drafts, messages that wait to be sent, and choices go, in all windows of this browser. To come back you need a gateway’s link.",
+  "settings.forgetAll.do": "Forget everything",
+
+  "settings.desktop": "Notifications of the desktop",
+  "settings.desktop.hint":
+    "While no window of this page is in sight: what happened, answers that are done, and agents that wait for a yes.",
+  "settings.desktop.where":
+    "They come as long as the page is open somewhere in this browser. This device makes them itself; no service on the Internet takes part.",
+  "settings.desktop.ignored": "The browser did not ask, or its question was closed. Try again.",
+
+  "settings.standing": "Where this page stands",
+  "settings.standing.good": "Good:",
+  "settings.standing.note": "To know:",
+  "settings.standing.warning": "Careful:",
+  "settings.standing.page": "The page itself",
+  "settings.standing.page.tls": "It came over TLS: nobody on the way could change it.",
+  "settings.standing.page.machine": "It came from this very machine: there is nobody on the way.",
+  "settings.standing.page.plain":
+    "It came over plain HTTP from another machine. What you say is encrypted all the same, but an active attacker on the way could change the page, and with it everything that it does. In a network that is encrypted itself, such as Tailscale’s, that cannot happen. Browsers give the page no microphone, no notifications, and no place among the apps.",
+  "settings.standing.words": "What you and the agents say",
+  "settings.standing.words.sealed":
+    "It is encrypted between this page and the gateway, with new keys for each connection, whatever lies between them.",
+  "settings.standing.identity": "Who the gateway is",
+  "settings.standing.identity.known":
+    "This browser knows its identity key: the token is sealed with it, and at each connection the gateway proves that it holds the other half.",
+  "settings.standing.identity.private":
+    "Its link had no identity key, so this browser trusts the address. The link that `sygen link` prints has the key.",
+  "settings.standing.identity.open":
+    "Its link had no identity key: whoever answers at this address is believed, and others on the way could read the token. Open the link that `sygen link` prints.",
+  "settings.standing.files": "Files",
+  "settings.standing.files.private": "Files, pictures and recordings travel over TLS, or do not leave this machine.",
+  "settings.standing.files.open":
+    "Files, pictures and recordings travel over plain HTTP, readable for others on the way. The page asks before it does that.",
+  "settings.standing.token": "The token",
+  "settings.standing.token.kept":
+    "It is kept encrypted, under a key that no script can read out. Who can use this browser can use it, too.",
+  "settings.standing.token.window": "It is kept until this window closes.",
+  "settings.standing.stored": "What this browser stores",
+  "settings.standing.stored.some":
+    "Drafts, messages that wait to be sent, names and addresses of gateways, your choices, and how far you have read, all of it not encrypted. No chats.",
+  "settings.standing.stored.little":
+    "Only your choices, and how far you have read: this browser gives the page no database. Drafts and messages that wait are lost when the window closes. No chats.",
+  "settings.secure": "How to get a secure page",
+  "settings.secure.tailscale": "On the gateway’s machine, with Tailscale. Then open the https address that it prints.",
+  "settings.secure.tls": "Or with a certificate for its name. Then open its https address.",
+
   "settings.install": "As an app",
-  "settings.installNow": "Install",
-  "settings.installed": "It runs as an app.",
-  "settings.installHint":
-    "Browsers offer it in their own menu: “Install” in Chrome and Edge, “Add to Home Screen” under Share on an iPhone. The page has to come over TLS or from this machine.",
+  "settings.install.hint": "It gets an icon and a window of its own, and opens also while the gateway is away.",
+  "settings.install.do": "Install",
+  "settings.install.done": "This is the installed app.",
+  "settings.install.ios":
+    "On an iPhone or iPad: “Share” in Safari, then “Add to Home Screen”. The app asks for the gateway’s link once.",
+  "settings.install.mac": "In Safari on a Mac: “File”, then “Add to Dock”.",
+  "settings.install.firefox":
+    "Firefox installs pages on Android and Windows, by its menu or the sign in the address bar. Elsewhere Chrome, Edge and Safari do.",
+  "settings.install.menu":
+    "Look for “Install” or “Add to Home screen” in the browser’s menu or in the address bar. Chrome and Edge have it.",
+
   "settings.versions": "Versions",
-  "settings.gatewayVersion": "Gateway {version}",
-  "settings.apiDocs": "The gateway’s API",
-  "settings.licence": "MIT licence. Icons by Lucide (ISC).",
+  "settings.version.page": "This page",
+  "settings.version.gateway": "The gateway",
+  "settings.version.unknown": "not known now",
+  "settings.version.differs": "The page is of another version than the gateway. Reload it, if this gateway gave it.",
+  "settings.docs": "The gateway’s API",
+  "settings.docs.hint": "asks for the token",
+  "settings.licences": "What is built in, and its licences",
+  "settings.licence": "Sygen itself has the MIT licence",
+
   "settings.lack.more": "Where this page stands",
   "settings.lack.microphone.insecure_page": `There is no microphone here. ${INSECURE}`,
   "settings.lack.microphone.old_browser": "This browser cannot record. A current Firefox, Chrome, Edge or Safari can.",
@@ -81,26 +133,39 @@ export const settings = {
     "The microphone was refused. Allow it for this page in the browser’s settings, often behind the sign beside the address.",
   "settings.lack.notifications.insecure_page": `There are no notifications of the desktop here. ${INSECURE}`,
   "settings.lack.notifications.old_browser":
-    "This browser has no notifications for pages. On an iPhone, put the page on the Home Screen first.",
+    "This browser shows no notifications of pages. On an iPhone or iPad, put the page on the Home Screen first, and open it there.",
   "settings.lack.notifications.refused":
-    "Notifications were refused. Allow them for this page in the browser’s settings, often behind the sign beside the address.",
-  "settings.lack.serviceWorker.insecure_page": `The page cannot be installed, and needs the gateway to open. ${INSECURE}`,
+    "Notifications were refused. Allow them for this page in the browser’s settings, often behind the sign beside the address, and reload the page.",
+  "settings.lack.serviceWorker.insecure_page": `The page cannot be installed here, and needs the gateway to open. ${INSECURE}`,
   "settings.lack.serviceWorker.old_browser":
-    "This browser, or its private window, cannot keep the page for offline use.",
-  "settings.lack.serviceWorker.refused": "The browser’s settings do not let this page be kept for offline use.",
+    "This browser, or its private window, keeps no copy of the page: it cannot be installed here, and needs the gateway to open.",
+  "settings.lack.serviceWorker.refused": "The browser’s settings do not let this page keep a copy of itself.",
   "settings.lack.encryptedToken.insecure_page": `The token is forgotten when the window closes. ${INSECURE}`,
   "settings.lack.encryptedToken.old_browser":
     "This browser cannot encrypt what it keeps, so the token is forgotten when the window closes.",
-  "settings.lack.encryptedToken.refused": "The token is forgotten when the window closes.",
+  "settings.lack.encryptedToken.refused":
+    "This browser keeps nothing for this page, as in a private window, so the token is forgotten when the window closes.",
+
   "connect.title": "Connect to your gateway",
-  "connect.what":
+  "connect.lead":
     "Your agents run on your machine. The gateway’s link opens the way to them, encrypted from end to end.",
   "connect.link": "The gateway’s link",
-  "connect.linkHint": "`sygen serve` prints it when it starts, and `sygen link` at any time.",
+  "connect.linkHint": "The whole line, with what follows the #.",
   "connect.token": "Token",
-  "connect.tokenHint": "This address has none in it. With the whole link the gateway also proves who it is.",
-  "connect.connect": "Connect",
+  "connect.tokenHint": "This address has none in it. With the link of `sygen link` the gateway also proves who it is.",
+  "connect.noToken": "The token is missing.",
+  "connect.paste": "Paste",
+  "connect.pasteRefused": "The browser does not let this page read the clipboard. Paste it by keyboard or menu.",
+  "connect.do": "Connect",
   "connect.known": "Gateways that this browser knows",
-  "connect.insecure":
-    "This page came over plain HTTP from another machine. What you say is encrypted all the same, but an attacker on the way could have changed the page itself, and browsers give it no microphone, no notifications and no place to keep the token encrypted. TLS or `tailscale serve` mends all of that.",
+  "connect.openThis": "Open {name}",
+  "connect.how": "Where the link is",
+  "connect.how.serve": "`sygen serve` starts the gateway and prints it.",
+  "connect.how.link": "`sygen link` prints it at any time, `sygen link --qr` as a code for the camera of a phone.",
+  "connect.how.secret": "Whoever has the link has the gateway: the token is in it.",
+  "connect.blocked": "The browser keeps this page from {host}: the page’s own gateway does not name it.",
+  "connect.howBlocked": "What to do",
+
+  "pwa.newVersion": "A new version of the page is there.",
+  "pwa.reload": "Reload",
 } as const;

@@ -3,6 +3,8 @@ export const shell = {
   "shell.loading": "Loading…",
   "shell.notLoaded":
     "This part of the page could not be loaded. The gateway may be away, or have a newer page by now. What you typed is kept.",
+  "shell.failed": "Something went wrong on this page.",
+  "shell.failedHint": "It is a mistake of the page itself. What you typed is kept; reloading helps, mostly.",
   "shell.reload": "Reload the page",
   "shell.skip": "Skip to the conversation",
   "shell.openSidebar": "Show the chats",
