@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that behaves as bad networks do: it cuts, stalls and splits."""
+"""A TCP proxy on loopback that behaves as bad networks do: it cuts, stalls, splits, refuses and alters."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ _CHUNK: Final = 4096
 _SPLITS: Final = 8
 """A chunk is passed on in about as many pieces, of any size."""
 _LONGEST_STALL_S: Final = 0.02
+_TEXT_MESSAGE: Final = 0x81
+"""How a frame of a WebSocket begins that is a whole message."""
 
 
 class FaultProxy:
@@ -27,6 +29,8 @@ class FaultProxy:
         self._most_bytes = most_bytes
         self._most_cuts = most_cuts
         self._is_wild = False
+        self._is_shut = False
+        self._alters = False
         self._links: set[asyncio.Task[None]] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
@@ -60,7 +64,22 @@ class FaultProxy:
         await asyncio.gather(*links, return_exceptions=True)
         self._flowing.set()
 
+    async def shut(self) -> None:
+        """Cut every connection, and let nobody through any more."""
+        self._is_shut = True
+        await self.cut()
+
+    def open(self) -> None:
+        self._is_shut = False
+
+    def alter(self) -> None:
+        """The next message that comes over a WebSocket arrives with one bit changed."""
+        self._alters = True
+
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._is_shut:
+            writer.transport.abort()
+            return
         link = asyncio.create_task(self._serve(reader, writer))
         self._links.add(link)
         link.add_done_callback(self._links.discard)
@@ -97,6 +116,9 @@ class FaultProxy:
         with contextlib.suppress(OSError):
             while data := await source.read(_CHUNK):
                 await self._flowing.wait()
+                if self._alters and data[0] == _TEXT_MESSAGE:
+                    self._alters = False
+                    data = data[:-1] + bytes([data[-1] ^ 1])
                 if self._is_wild and allowance is None:
                     allowance = self._random.randrange(self._most_bytes)
                 if self._is_wild and allowance is not None:

@@ -3,11 +3,11 @@
 import { Compass } from "lucide";
 import type { JSX } from "preact";
 import { Approvals } from "../approvals/approvals.tsx";
-import { Connect } from "../connect/connect.tsx";
 import { Conversation } from "../conversation/conversation.tsx";
 import { t } from "../i18n/language.ts";
 import { Sidebar } from "../sidebar/sidebar.tsx";
 import type { Client } from "../state/client.ts";
+import { Boundary } from "../ui/boundary.tsx";
 import { Empty } from "../ui/empty.tsx";
 import { lazy } from "../ui/lazy.tsx";
 import { Announcer } from "./announcer.tsx";
@@ -17,6 +17,7 @@ import { hashOf, route } from "./router.ts";
 import { Toasts } from "./toasts.tsx";
 import styles from "./app.module.css";
 
+const Connect = lazy(async () => (await import("../connect/connect.tsx")).Connect);
 const Settings = lazy(async () => (await import("../settings/settings.tsx")).Settings);
 const Automation = lazy(async () => (await import("../automation/automation.tsx")).Automation);
 const Notifications = lazy(async () => (await import("../notifications/notifications.tsx")).NotificationsScreen);
@@ -28,7 +29,7 @@ export function App({ client, hasBadLink }: { client: Client; hasBadLink: boolea
   return (
     <ClientContext.Provider value={client}>
       {gateway === null ? (
-        <main class={styles["alone"]}>
+        <main class={styles["alone"]} data-screen={shown.name === "settings" || undefined}>
           {shown.name === "settings" ? <Settings section={shown.section} /> : <Connect hasBadLink={hasBadLink} />}
         </main>
       ) : (
@@ -47,7 +48,9 @@ export function App({ client, hasBadLink }: { client: Client; hasBadLink: boolea
             <div class={styles["scrim"]} onClick={() => (isSidebarOpen.value = false)} />
             <main class={styles["main"]} id="main" tabIndex={-1}>
               <Approvals />
-              <Screen />
+              <Boundary at={hashOf(shown)}>
+                <Screen />
+              </Boundary>
             </main>
           </div>
           <CommandCentre />

@@ -7,19 +7,24 @@ interface InstallEvent extends Event {
 }
 
 const offered = signal<(() => Promise<void>) | null>(null);
-const standalone = window.matchMedia("(display-mode: standalone)");
-const installed = signal(standalone.matches);
-standalone.addEventListener("change", () => (installed.value = standalone.matches));
+const installed = signal(false);
 
 /** Ask the person; null where the browser does not offer it now. */
 export const installPrompt: ReadonlySignal<(() => Promise<void>) | null> = offered;
+/** This is the app's own window. */
 export const isInstalled: ReadonlySignal<boolean> = installed;
 
-window.addEventListener("beforeinstallprompt", (event) => {
-  event.preventDefault(); // the settings offer it, when somebody looks for it
-  offered.value = async () => {
-    offered.value = null;
-    await (event as InstallEvent).prompt();
-  };
-});
-window.addEventListener("appinstalled", () => (installed.value = true));
+/** From now on. The browser offers it once, soon after the page is there. */
+export function followInstalling(): void {
+  const standalone = window.matchMedia("(display-mode: standalone)");
+  installed.value = standalone.matches;
+  standalone.addEventListener("change", () => (installed.value = standalone.matches));
+  window.addEventListener("beforeinstallprompt", (event) => {
+    event.preventDefault(); // the settings offer it, when somebody looks for it
+    offered.value = async () => {
+      offered.value = null;
+      await (event as InstallEvent).prompt();
+    };
+  });
+  window.addEventListener("appinstalled", () => (offered.value = null));
+}

@@ -62,6 +62,10 @@ export class KeptMessages {
       await Promise.all(of.map((message) => outcome(records.delete(message.order))));
     });
   }
+
+  async forgetAll(): Promise<void> {
+    await this.#database?.clear("outbox");
+  }
 }
 
 function isKept(value: unknown): value is KeptMessage {

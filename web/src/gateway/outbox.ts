@@ -59,8 +59,8 @@ export class Outbox {
   readonly acceptances = new Listeners<[AcceptedMessage]>();
   /** What other pages left behind is among `messages` now; told once for each connection. */
   readonly adoptions = new Listeners<[]>();
-  /** A message could not be kept: a reload would lose it. */
-  readonly storageTroubles = new Listeners<[ErrorCode]>();
+  /** A message could not be kept: a reload would lose it. Null: one could again. */
+  readonly storageTroubles = new Listeners<[ErrorCode | null]>();
 
   readonly #options: OutboxOptions;
   readonly #pauses = new Pauses();
@@ -94,6 +94,8 @@ export class Outbox {
     let order: number | null = null;
     try {
       order = await kept.add({ ...message, gateway, chat, owner: tabs.name });
+      this.storageTroubles.tell(null);
+      this.storageTroubles.tell(null);
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       this.storageTroubles.tell(error.code);

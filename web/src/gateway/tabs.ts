@@ -11,7 +11,7 @@ const ANSWER_WITHIN_MS = 250;
 
 interface Said {
   readonly from: string;
-  readonly what: "who" | "here" | "gone";
+  readonly what: "who" | "here" | "gone" | "forgotten";
 }
 
 export interface Tabs {
@@ -19,10 +19,13 @@ export interface Tabs {
   readonly name: string;
   /** Told when another page says that it closes. */
   readonly departures: Listeners<[]>;
+  /** Told when another page has everything forgotten that this browser keeps for them. */
+  readonly forgettings: Listeners<[]>;
   /** The names of all open pages. */
   open(): Promise<ReadonlySet<string>>;
   /** This page is about to go; it may come back, as from a browser's cache. */
   sayGone(): void;
+  sayForgotten(): void;
   close(): void;
 }
 
@@ -33,6 +36,7 @@ export interface Tabs {
 export function joinTabs(locks: LockManager | undefined = ofThisBrowser()): Tabs {
   const name = newName();
   const departures = new Listeners<[]>();
+  const forgettings = new Listeners<[]>();
   const channel = typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(CHANNEL);
   const answers = new Listeners<[string]>();
   const say = (what: Said["what"]): void => channel?.postMessage({ from: name, what } satisfies Said);
@@ -40,6 +44,7 @@ export function joinTabs(locks: LockManager | undefined = ofThisBrowser()): Tabs
     channel.onmessage = ({ data }: MessageEvent<Said>) => {
       if (data.what === "who") say("here");
       else if (data.what === "here") answers.tell(data.from);
+      else if (data.what === "forgotten") forgettings.tell();
       else departures.tell();
     };
   }
@@ -66,6 +71,7 @@ export function joinTabs(locks: LockManager | undefined = ofThisBrowser()): Tabs
   return {
     name,
     departures,
+    forgettings,
     open: async () => {
       if (locks === undefined) return channel === null ? new Set([name]) : asked();
       const { held = [] } = await locks.query();
@@ -73,6 +79,7 @@ export function joinTabs(locks: LockManager | undefined = ofThisBrowser()): Tabs
       return new Set([name, ...names.map((lock) => lock.slice(lockName("").length))]);
     },
     sayGone: () => say("gone"),
+    sayForgotten: () => say("forgotten"),
     close: () => {
       if (letGo.signal.aborted) return;
       say("gone");

@@ -1,100 +1,117 @@
-/** Where this page stands: what is protected, what is not, and which versions these are. */
+/** Where this page stands, how it becomes an app, and which versions these are. */
 
-import { CircleAlert, CircleCheck, Download } from "lucide";
+import { Download, RefreshCw } from "lucide";
 import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import { isSecurePage, lackOf, type Feature } from "../app/capabilities.ts";
+import { lackOf } from "../app/capabilities.ts";
 import { CapabilityNote } from "../app/capability-note.tsx";
 import { useClient } from "../app/context.ts";
 import { installPrompt, isInstalled } from "../app/install.ts";
-import { toastError } from "../app/toasts.tsx";
-import { isPrivate } from "../gateway/link.ts";
+import { isOutdated, pageVersion, reloadPage } from "../app/page-version.ts";
+import { GatewayError } from "../gateway/errors.ts";
 import { t } from "../i18n/language.ts";
+import type { GatewayState } from "../state/gateway.ts";
 import { Button } from "../ui/button.tsx";
-import { Icon } from "../ui/icon.tsx";
+import { installHint } from "./install-hint.ts";
+import { StandingPanel } from "./standing-panel.tsx";
 import styles from "./settings.module.css";
 
-const FEATURES: readonly Feature[] = ["microphone", "notifications", "serviceWorker", "encryptedToken"];
-
 export function About(): JSX.Element {
-  const client = useClient();
-  const current = client.current.value;
-  const [identity, setIdentity] = useState<string | null>(null);
-  const [version, setVersion] = useState<string | null>(null);
-  const url = current === null ? null : current.gateway.url;
-  const isOnline = current?.connection.value.phase === "online";
-  useEffect(() => {
-    if (url !== null) void client.identityOf(url).then(setIdentity);
-  }, [client, url]);
-  useEffect(() => {
-    if (isOnline && current !== null)
-      current.gateway.api.status().then((status) => setVersion(status.version), toastError);
-  }, [current, isOnline]);
-  const install = installPrompt.value;
+  const gateway = useClient().current.value;
   return (
     <>
-      <section class={styles["part"]}>
-        <h2>{t("settings.stands")}</h2>
-        <ul class={styles["stands"]}>
-          <Stand isGood text={t("settings.endToEnd")} />
-          {url !== null && (
-            <Stand isGood={identity !== null} text={t(identity === null ? "settings.unproven" : "settings.proven")} />
-          )}
-          <Stand isGood={isSecurePage} text={t(isSecurePage ? "settings.securePage" : "settings.insecurePage")} />
-          {url !== null && (
-            <Stand isGood={isPrivate(url)} text={t(isPrivate(url) ? "settings.filesPrivate" : "settings.filesPlain")} />
-          )}
-          <Stand
-            isGood={client.canKeepTokens}
-            text={t(client.canKeepTokens ? "settings.tokenKept" : "settings.tokenInWindow")}
-          />
-          <Stand isGood={false} text={t("settings.draftsPlain")} />
-        </ul>
-        {FEATURES.map((feature) => (
-          <Missing key={feature} feature={feature} />
-        ))}
-      </section>
-      <section class={styles["part"]}>
-        <h2>{t("settings.install")}</h2>
-        {isInstalled.value ? (
-          <p>{t("settings.installed")}</p>
-        ) : install === null ? (
-          <p>{t("settings.installHint")}</p>
-        ) : (
-          <Button icon={Download} onClick={() => void install()}>
-            {t("settings.installNow")}
-          </Button>
-        )}
-      </section>
-      <section class={styles["part"]}>
-        <h2>{t("settings.versions")}</h2>
-        {version !== null && <p>{t("settings.gatewayVersion", { version })}</p>}
-        {url !== null && (
-          <p>
-            <a href={`${url}/docs`} target="_blank" rel="noreferrer">
-              {t("settings.apiDocs")}
-            </a>
-          </p>
-        )}
-        <p>{t("settings.licence")}</p>
-      </section>
+      <StandingPanel />
+      <Install />
+      <Versions gateway={gateway} />
     </>
   );
 }
 
-function Missing({ feature }: { feature: Feature }): JSX.Element | null {
-  const lack = lackOf(feature);
-  return lack === null ? null : <CapabilityNote feature={feature} lack={lack} />;
+function Install(): JSX.Element {
+  const lack = lackOf("serviceWorker");
+  const install = installPrompt.value;
+  return (
+    <section class={styles["part"]}>
+      <h2>{t("settings.install")}</h2>
+      {isInstalled.value ? (
+        <p class={styles["quiet"]}>{t("settings.install.done")}</p>
+      ) : (
+        <>
+          <p class={styles["quiet"]}>{t("settings.install.hint")}</p>
+          {lack !== null && <CapabilityNote feature="serviceWorker" lack={lack} />}
+          {lack === null && install === null && (
+            <p class={styles["quiet"]}>{t(`settings.install.${installHint(navigator)}`)}</p>
+          )}
+          {install !== null && (
+            <Button tone="primary" icon={Download} onClick={() => void install()}>
+              {t("settings.install.do")}
+            </Button>
+          )}
+        </>
+      )}
+    </section>
+  );
 }
 
-function Stand({ isGood, text }: { isGood: boolean; text: string }): JSX.Element {
+function Versions({ gateway }: { gateway: GatewayState | null }): JSX.Element {
+  const version = useGatewayVersion(gateway);
   return (
-    <li data-good={isGood || undefined}>
-      <Icon of={isGood ? CircleCheck : CircleAlert} />
-      <span>
-        <span class="visually-hidden">{t(isGood ? "settings.good" : "settings.mind")} </span>
-        {text}
-      </span>
-    </li>
+    <section class={styles["part"]}>
+      <h2>{t("settings.versions")}</h2>
+      <dl class={styles["versions"]}>
+        <dt>{t("settings.version.page")}</dt>
+        <dd>{pageVersion}</dd>
+        {gateway !== null && (
+          <>
+            <dt>{t("settings.version.gateway")}</dt>
+            <dd>{version ?? t("settings.version.unknown")}</dd>
+          </>
+        )}
+      </dl>
+      {isOutdated.value && (
+        <>
+          <p>{t("pwa.newVersion")}</p>
+          <Button icon={RefreshCw} onClick={reloadPage}>
+            {t("pwa.reload")}
+          </Button>
+        </>
+      )}
+      {!isOutdated.value && version !== null && version !== pageVersion && (
+        <p class={styles["quiet"]}>{t("settings.version.differs")}</p>
+      )}
+      <ul class={styles["links"]}>
+        {gateway !== null && (
+          <li>
+            <a href={`${gateway.gateway.url}/docs`} target="_blank" rel="noreferrer">
+              {t("settings.docs")}
+            </a>{" "}
+            <span>{t("settings.docs.hint")}</span>
+          </li>
+        )}
+        <li>
+          <a href="./licences.txt" target="_blank" rel="noreferrer">
+            {t("settings.licences")}
+          </a>{" "}
+          <span>{t("settings.licence")}</span>
+        </li>
+      </ul>
+    </section>
   );
+}
+
+/** Null until the gateway has said it. */
+function useGatewayVersion(gateway: GatewayState | null): string | null {
+  const [version, setVersion] = useState<string | null>(null);
+  const hello = gateway?.hello.value ?? null; // after an update the gateway says hello anew
+  useEffect(() => {
+    if (gateway === null || hello === null) return;
+    gateway.gateway.api.status().then(
+      (status) => setVersion(status.version),
+      (error: unknown) => {
+        if (!(error instanceof GatewayError)) throw error;
+        setVersion(null); // the page says elsewhere that the gateway is away
+      },
+    );
+  }, [gateway, hello]);
+  return version;
 }

@@ -6,22 +6,24 @@ import styles from "./settings.module.css";
 
 interface ChoiceGiven<Value extends string> {
   readonly label: string;
+  readonly hint?: string;
   readonly value: Value;
   readonly options: readonly { readonly value: Value; readonly label: string; readonly picture?: ComponentChildren }[];
   readonly onChoose: (value: Value) => void;
 }
 
-export function Choice<Value extends string>({ label, value, options, onChoose }: ChoiceGiven<Value>): JSX.Element {
-  const name = useId();
+export function Choice<Value extends string>(given: ChoiceGiven<Value>): JSX.Element {
+  const { label, hint, value, options, onChoose } = given;
+  const id = useId();
   return (
-    <fieldset class={styles["choice"]}>
+    <fieldset class={styles["choice"]} aria-describedby={hint === undefined ? undefined : `${id}-hint`}>
       <legend>{label}</legend>
       <div class={styles["options"]}>
         {options.map((option) => (
           <label key={option.value}>
             <input
               type="radio"
-              name={name}
+              name={id}
               value={option.value}
               checked={option.value === value}
               onChange={() => onChoose(option.value)}
@@ -31,6 +33,11 @@ export function Choice<Value extends string>({ label, value, options, onChoose }
           </label>
         ))}
       </div>
+      {hint !== undefined && (
+        <p id={`${id}-hint`} class={styles["quiet"]}>
+          {hint}
+        </p>
+      )}
     </fieldset>
   );
 }

@@ -7,6 +7,7 @@ import { GatewayError, type ErrorCode } from "../gateway/errors.ts";
 import { Gateway } from "../gateway/gateway.ts";
 import { KeptMessages } from "../gateway/kept-messages.ts";
 import type { GatewayLink } from "../gateway/link.ts";
+import type { Surroundings } from "../gateway/surroundings.ts";
 import { joinTabs, type Tabs } from "../gateway/tabs.ts";
 import { Drafts } from "./drafts.ts";
 import { GatewayState } from "./gateway.ts";
@@ -16,6 +17,7 @@ interface Parts {
   readonly credentials: CredentialStore;
   readonly tabs: Tabs;
   readonly device: string;
+  readonly surroundings?: Surroundings;
 }
 
 export class Client {
@@ -26,6 +28,8 @@ export class Client {
   readonly trouble: ReadonlySignal<ErrorCode | null>;
   /** Whether tokens outlast the window; if not, people should hear of it. */
   readonly canKeepTokens: boolean;
+  /** Whether drafts and messages that wait to be sent do. */
+  readonly canKeepDrafts: boolean;
 
   readonly #parts: Parts;
   readonly #kept: KeptMessages;
@@ -41,12 +45,24 @@ export class Client {
     this.current = this.#current;
     this.trouble = this.#trouble;
     this.canKeepTokens = parts.credentials.canKeep;
+    this.canKeepDrafts = parts.database !== null;
+    parts.tabs.forgettings.add(() => void this.#letGo());
   }
 
-  /** Remember the gateway of a link, and open it. It is opened also where it cannot be remembered. */
-  async add(link: GatewayLink, name = new URL(link.url).host): Promise<void> {
-    await this.#trying(() => this.#parts.credentials.save(link, name));
-    this.#open(link);
+  /**
+   * Remember the gateway of a link, and open it. It is opened also where it cannot be remembered. One that is known keeps its
+   * name, and an identity key that the link does not name: else a shorter link would take the proof away that it is the same.
+   */
+  async add(link: GatewayLink): Promise<void> {
+    let wanted = link;
+    await this.#trying(async () => {
+      const { credentials } = this.#parts;
+      const known = (await credentials.list()).find(({ url }) => url === link.url);
+      const serverKey = link.serverKey ?? (known === undefined ? null : await this.#knownIdentity(link.url));
+      wanted = { ...link, serverKey };
+      await credentials.save(wanted, known?.name ?? new URL(link.url).host);
+    });
+    this.#open(wanted);
     await this.#list();
   }
 
@@ -81,13 +97,12 @@ export class Client {
     await this.#list();
   }
 
-  /** The identity key that this browser knows of a gateway, in base64; null if nobody told it. */
+  /**
+   * The identity key that this browser knows of a gateway, in base64; null if nobody told it.
+   * Rejects with GatewayError(credentials_lost and others) if it cannot be read any more.
+   */
   async identityOf(url: string): Promise<string | null> {
-    let key: string | null = null;
-    await this.#trying(async () => {
-      key = (await this.#parts.credentials.load(url))?.serverKey ?? null;
-    });
-    return key;
+    return (await this.#parts.credentials.load(url))?.serverKey ?? null;
   }
 
   /** Its token, its drafts, and what was not sent to it yet, are gone from this browser. */
@@ -101,12 +116,13 @@ export class Client {
     await this.#list();
   }
 
-  /** All of that, of every gateway. */
+  /** All of that, of every gateway, also in the other windows of this browser. */
   async forgetAll(): Promise<void> {
+    this.#parts.tabs.sayForgotten();
     this.#close();
     await this.#trying(async () => {
-      for (const { url } of this.#gateways.peek()) await this.#kept.forget(url);
       await this.#parts.credentials.forgetAll();
+      await this.#kept.forgetAll();
       await this.drafts.forget();
     });
     await this.#list();
@@ -120,10 +136,27 @@ export class Client {
 
   #open(link: GatewayLink): void {
     this.#close();
-    const { tabs, device } = this.#parts;
-    const gateway = new Gateway({ link, kept: this.#kept, tabs, device });
+    const { tabs, device, surroundings } = this.#parts;
+    const around = surroundings === undefined ? {} : { surroundings };
+    const gateway = new Gateway({ link, kept: this.#kept, tabs, device, ...around });
     this.#current.value = new GatewayState(gateway);
     gateway.open();
+  }
+
+  /** Another window has everything forgotten: nothing of it may come back from here. */
+  async #letGo(): Promise<void> {
+    this.#close();
+    this.#gateways.value = [];
+    await this.#trying(() => this.drafts.forget());
+  }
+
+  async #knownIdentity(url: string): Promise<string | null> {
+    try {
+      return await this.identityOf(url);
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      return null; // what was known is lost
+    }
   }
 
   #close(): void {
@@ -131,10 +164,14 @@ export class Client {
     this.#current.value = null;
   }
 
+  /** What went wrong before stays to be seen. */
   async #list(): Promise<void> {
-    await this.#trying(async () => {
+    try {
       this.#gateways.value = await this.#parts.credentials.list();
-    });
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      this.#trouble.value = error.code;
+    }
   }
 
   async #trying(work: () => Promise<unknown>): Promise<void> {

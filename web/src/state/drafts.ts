@@ -5,8 +5,6 @@ import type { Database } from "../gateway/database.ts";
 import { GatewayError, type ErrorCode } from "../gateway/errors.ts";
 import { isFields } from "../protocol/json.ts";
 
-const KEEP_AFTER_MS = 400;
-
 export class Drafts {
   /** Why drafts would not survive a reload; null as long as they do. */
   readonly trouble = signal<ErrorCode | null>(null);
@@ -14,7 +12,7 @@ export class Drafts {
   readonly #database: Database | null;
   readonly #drafts = new Map<string, Signal<string>>();
   readonly #unkept = new Set<string>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #keeping: Promise<void> | null = null;
 
   constructor(database: Database | null) {
     this.#database = database;
@@ -34,17 +32,18 @@ export class Drafts {
   write(gateway: string, chat: string, text: string): void {
     this.of(gateway, chat).value = text;
     this.#unkept.add(keyOf(gateway, chat));
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.keep(), KEEP_AFTER_MS);
+    void this.keep();
   }
 
-  /** Keep what was written now; the page may be about to go. */
-  async keep(): Promise<void> {
-    clearTimeout(this.#timer);
-    const keys = [...this.#unkept];
-    this.#unkept.clear();
+  /** Keep what was written, as fast as the database takes it: when a page goes, there is no time left to write. */
+  keep(): Promise<void> {
+    return (this.#keeping ??= this.#keepAll().finally(() => (this.#keeping = null)));
+  }
+
+  async #keepAll(): Promise<void> {
     try {
-      for (const key of keys) {
+      for (const key of this.#unkept) {
+        this.#unkept.delete(key); // one that is written meanwhile comes again
         const text = this.#drafts.get(key)?.peek() ?? "";
         if (text === "") await this.#database?.delete("drafts", key);
         else await this.#database?.put("drafts", { text }, key);

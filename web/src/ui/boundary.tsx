@@ -7,6 +7,8 @@ import { Button } from "./button.tsx";
 import { Empty } from "./empty.tsx";
 
 interface BoundaryGiven {
+  /** What is shown in it: something else is tried anew after a failure. */
+  readonly at: string;
   readonly children: ComponentChildren;
 }
 
@@ -16,6 +18,10 @@ export class Boundary extends Component<BoundaryGiven, { readonly hasFailed: boo
   override componentDidCatch(error: unknown): void {
     this.setState({ hasFailed: true });
     reportError(error);
+  }
+
+  override componentDidUpdate(before: Readonly<BoundaryGiven>): void {
+    if (before.at !== this.props.at && this.state.hasFailed) this.setState({ hasFailed: false });
   }
 
   override render({ children }: BoundaryGiven): ComponentChildren {

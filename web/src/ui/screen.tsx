@@ -2,6 +2,8 @@
 
 import { Menu } from "lucide";
 import type { ComponentChildren, JSX } from "preact";
+import { useContext } from "preact/hooks";
+import { GatewayContext } from "../app/context.ts";
 import { isSidebarAway, toggleSidebar } from "../app/layout.ts";
 import { useTitle } from "../app/title.ts";
 import { t } from "../i18n/language.ts";
@@ -30,8 +32,9 @@ export function Screen({ title, actions, children }: ScreenGiven): JSX.Element {
   );
 }
 
-/** Only where the chats cannot be seen. */
+/** Only where there are chats that cannot be seen. */
 export function SidebarButton(): JSX.Element | null {
-  if (!isSidebarAway()) return null;
+  const gateway = useContext(GatewayContext);
+  if (gateway === null || !isSidebarAway()) return null;
   return <IconButton icon={Menu} label={t("shell.openSidebar")} onClick={toggleSidebar} />;
 }

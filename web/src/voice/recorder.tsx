@@ -41,6 +41,7 @@ type Phase =
 export function Recorder({ gateway, onText, onFile, onClose }: RecorderGiven): JSX.Element {
   const [phase, setPhase] = useState<Phase>({ name: "starting" });
   const ending = useRef<AbortController | null>(null);
+  const isEnding = useRef(false);
 
   const write = async (file: File): Promise<void> => {
     const abort = new AbortController();
@@ -82,7 +83,11 @@ export function Recorder({ gateway, onText, onFile, onClose }: RecorderGiven): J
     };
   }, []);
 
-  const finish = ({ recording }: { readonly recording: Recording }): void => void recording.stop().then(write);
+  const finish = ({ recording }: { readonly recording: Recording }): void => {
+    if (isEnding.current) return; // it was pressed twice
+    isEnding.current = true;
+    void recording.stop().then(write);
+  };
   switch (phase.name) {
     case "starting":
       return (

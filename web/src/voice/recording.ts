@@ -48,7 +48,7 @@ export async function record(): Promise<Recording> {
   const samples = new Uint8Array(analyser.fftSize);
   const letGo = (): void => {
     for (const track of stream.getTracks()) track.stop();
-    void context.close();
+    if (context.state !== "closed") void context.close();
   };
   recorder.start(1000); // in pieces, so that little is lost if the page is
   return {

@@ -8,7 +8,12 @@ import { LINK, ScriptedServer } from "./scripted-server.ts";
 
 const alone: Tabs = {
   ...{ name: "me", departures: new Listeners<[]>(), open: () => Promise.resolve(new Set(["me"])) },
-  ...{ sayGone: () => undefined, close: () => undefined },
+  ...{
+    forgettings: new Listeners<[]>(),
+    sayGone: () => undefined,
+    sayForgotten: () => undefined,
+    close: () => undefined,
+  },
 };
 
 let server: ScriptedServer;

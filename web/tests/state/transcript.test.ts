@@ -42,7 +42,8 @@ beforeEach(async () => {
   frames = [];
   const departures = new Listeners<[]>();
   const open = (): Promise<ReadonlySet<string>> => Promise.resolve(new Set<string>());
-  const tabs = { name: "me", departures, open, sayGone: () => undefined, close: () => undefined };
+  const silent = { sayGone: () => undefined, sayForgotten: () => undefined, close: () => undefined };
+  const tabs = { name: "me", departures, forgettings: new Listeners<[]>(), open, ...silent };
   const { surroundings } = server;
   gateway = new Gateway({ link: LINK, kept: new KeptMessages(null), tabs, surroundings });
   transcript = new Transcript(gateway.home, (show) => frames.push(show));
