@@ -38,7 +38,8 @@ def is_fresh(root: Path) -> bool:
     page, web = root / "sygen_bot/web/index.html", root / "web"
     if not page.is_file():
         return False
-    sources = (web.glob("*.*"), *((web / name).rglob("*") for name in ("src", "public")))
+    version = root / "sygen_bot/__init__.py"  # the page says it
+    sources = (web.glob("*.*"), *((web / name).rglob("*") for name in ("src", "public")), [version])
     built_at = page.stat().st_mtime
     return all(path.stat().st_mtime <= built_at for paths in sources for path in paths if path.is_file())
 

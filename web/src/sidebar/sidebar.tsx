@@ -117,7 +117,7 @@ function Chats({ query, showsArchived }: { query: string; showsArchived: boolean
   return (
     <div ref={list} class={styles["list"]} onKeyDown={(event) => moveFocus(event, list.current)}>
       {grouped(shown, Date.now() / 1000).map(({ key, name, sessions: some }) => (
-        <section key={key} aria-label={groupName(name)}>
+        <section key={key} role="group" aria-label={groupName(name)}>
           <h2>{groupName(name)}</h2>
           <ul class={styles["rows"]}>
             {some.map((session) => (

@@ -174,7 +174,7 @@ export const settings: Translated<typeof english> = {
   "connect.how.serve": "`sygen serve` startet das Gateway und zeigt ihn.",
   "connect.how.link": "`sygen link` zeigt ihn jederzeit, `sygen link --qr` als Code für die Kamera eines Telefons.",
   "connect.how.secret": "Wer den Link hat, hat das Gateway: Das Token steht darin.",
-  "connect.blocked": "Der Browser lässt diese Seite nicht zu {host}: Das Gateway der Seite nennt es nicht.",
+  "connect.blocked": "Der Browser lässt diese Seite nicht mit {host} sprechen.",
   "connect.howBlocked": "Was tun",
 
   "pwa.newVersion": "Eine neue Version der Seite ist da.",

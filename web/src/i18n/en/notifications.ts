@@ -1,5 +1,5 @@
 export const notifications = {
-  "notifications.unread": { one: "One unread notification", other: "{count} unread notifications" },
+  "notifications.unread": { one: "{count} unread notification", other: "{count} unread notifications" },
   "notifications.title": "Notifications",
   "notifications.onlyUnread": "Only unread",
   "notifications.readAll": "Mark all as read",

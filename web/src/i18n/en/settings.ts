@@ -163,7 +163,7 @@ export const settings = {
   "connect.how.serve": "`sygen serve` starts the gateway and prints it.",
   "connect.how.link": "`sygen link` prints it at any time, `sygen link --qr` as a code for the camera of a phone.",
   "connect.how.secret": "Whoever has the link has the gateway: the token is in it.",
-  "connect.blocked": "The browser keeps this page from {host}: the page’s own gateway does not name it.",
+  "connect.blocked": "The browser does not let this page talk to {host}.",
   "connect.howBlocked": "What to do",
 
   "pwa.newVersion": "A new version of the page is there.",
