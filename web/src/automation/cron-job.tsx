@@ -10,7 +10,7 @@ import { toast, toastError } from "../app/toasts.tsx";
 import type { CronJob, Run } from "../gateway/shapes.ts";
 import { t } from "../i18n/language.ts";
 import { Button } from "../ui/button.tsx";
-import { Confirm } from "./confirm.tsx";
+import { Confirm } from "../ui/confirm.tsx";
 import { CronForm, cronFormName } from "./cron-form.tsx";
 import { CronSwitch, ScheduleText } from "./cron.tsx";
 import { Facts } from "./facts.tsx";

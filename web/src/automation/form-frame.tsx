@@ -56,7 +56,7 @@ export function FormFrame<F extends Fields>(given: FormFrameGiven<F>): JSX.Eleme
             onCancel();
           }}
         >
-          {form.isChanged ? t("automation.discard") : t("automation.cancel")}
+          {form.isChanged ? t("automation.discard") : t("shell.cancel")}
         </Button>
         {form.isChanged && !isWaiting && <p class={styles["kept"]}>{t("automation.kept")}</p>}
         <p class={styles["kept"]} role="status">

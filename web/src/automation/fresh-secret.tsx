@@ -6,7 +6,7 @@ import { useGateway } from "../app/context.ts";
 import type { Webhook } from "../gateway/shapes.ts";
 import { t, tOf } from "../i18n/language.ts";
 import { Button } from "../ui/button.tsx";
-import { CopyField } from "./copy-field.tsx";
+import { CopyField } from "../ui/copy-field.tsx";
 import { curlOf } from "./curl.ts";
 import { forgetFreshSecret, freshSecretOf } from "./secrets.ts";
 import styles from "./automation.module.css";

@@ -37,7 +37,7 @@ export function NewSecret({ hook, onClose }: { hook: Webhook; onClose: () => voi
       actions={
         <>
           <Button tone="quiet" onClick={onClose}>
-            {t("automation.cancel")}
+            {t("shell.cancel")}
           </Button>
           <Button tone="danger" isBusy={isBusy} onClick={() => void replace()}>
             {t("automation.replaceSecret")}

@@ -10,7 +10,7 @@ import type { Message, Run } from "../gateway/shapes.ts";
 import { t } from "../i18n/language.ts";
 import { Markdown } from "../markdown/markdown.tsx";
 import { Button } from "../ui/button.tsx";
-import { Confirm } from "./confirm.tsx";
+import { Confirm } from "../ui/confirm.tsx";
 import { OneFrame } from "./frame.tsx";
 import { gone } from "./gone.ts";
 import { Loaded } from "./loaded.tsx";

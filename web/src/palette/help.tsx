@@ -25,7 +25,7 @@ export function Help({ onClose }: { onClose: () => void }): JSX.Element {
   ];
   return (
     <Dialog title={t("palette.shortcuts")} onClose={onClose} size="large">
-      <div class={styles["sheet"]}>
+      <div class={styles["sheet"]} tabIndex={0} role="group" aria-label={t("palette.shortcuts")}>
         <Keys title={t("palette.everywhere")} entries={everywhere} />
         <Keys title={t("palette.inComposer")} entries={composer} />
         <Keys title={t("palette.onApproval")} entries={approvals} />

@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useClient } from "../app/context.ts";
 import { toast } from "../app/toasts.tsx";
-import { Confirm } from "../automation/confirm.tsx";
+import { Confirm } from "../ui/confirm.tsx";
 import type { KnownGateway } from "../gateway/credentials.ts";
 import { t } from "../i18n/language.ts";
 import { forgetGateway } from "./forgetting.ts";

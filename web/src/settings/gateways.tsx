@@ -6,7 +6,7 @@ import { useState } from "preact/hooks";
 import { lackOf } from "../app/capabilities.ts";
 import { CapabilityNote } from "../app/capability-note.tsx";
 import { useClient } from "../app/context.ts";
-import { Confirm } from "../automation/confirm.tsx";
+import { Confirm } from "../ui/confirm.tsx";
 import { LinkForm } from "../connect/link-form.tsx";
 import { t, tOf } from "../i18n/language.ts";
 import { Button } from "../ui/button.tsx";

@@ -5,7 +5,7 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { useClient } from "../app/context.ts";
 import { go } from "../app/router.ts";
-import { CopyField } from "../automation/copy-field.tsx";
+import { CopyField } from "../ui/copy-field.tsx";
 import { blockedHosts } from "../connect/blocked.ts";
 import type { KnownGateway } from "../gateway/credentials.ts";
 import { t } from "../i18n/language.ts";

@@ -4,7 +4,7 @@ import { CircleCheck, Info, TriangleAlert } from "lucide";
 import type { JSX } from "preact";
 import { isSecurePage } from "../app/capabilities.ts";
 import { useClient } from "../app/context.ts";
-import { CopyField } from "../automation/copy-field.tsx";
+import { CopyField } from "../ui/copy-field.tsx";
 import { t } from "../i18n/language.ts";
 import { Icon } from "../ui/icon.tsx";
 import { Words } from "../ui/words.tsx";

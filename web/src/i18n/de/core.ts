@@ -6,8 +6,6 @@ export const core: Translated<typeof english> = {
 
   "connection.connecting": "Verbindung wird aufgebaut …",
   "connection.reconnecting": "Verbindung wird wiederhergestellt …",
-  "connection.online": "Verbunden",
-  "connection.closed": "Nicht verbunden",
   "connection.retryIn": {
     one: "Nächster Versuch in {count} Sekunde.",
     other: "Nächster Versuch in {count} Sekunden.",

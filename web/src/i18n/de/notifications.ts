@@ -2,7 +2,10 @@ import type { Translated } from "../catalogue.ts";
 import type { notifications as english } from "../en/notifications.ts";
 
 export const notifications: Translated<typeof english> = {
-  "notifications.unread": { one: "{count} ungelesene Benachrichtigung", other: "{count} ungelesene Benachrichtigungen" },
+  "notifications.unread": {
+    one: "{count} ungelesene Benachrichtigung",
+    other: "{count} ungelesene Benachrichtigungen",
+  },
   "notifications.title": "Benachrichtigungen",
   "notifications.onlyUnread": "Nur ungelesene",
   "notifications.readAll": "Alle als gelesen markieren",

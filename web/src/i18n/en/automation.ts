@@ -39,7 +39,6 @@ export const automation = {
   "automation.createWebhook": "Create",
   "automation.save": "Save",
   "automation.edit": "Edit",
-  "automation.cancel": "Cancel",
   "automation.discard": "Discard what I typed",
   "automation.kept": "What you typed is kept on this device until you send or discard it.",
   "automation.waitsForConnection": "There is no connection. It is sent when it is back.",
@@ -157,10 +156,6 @@ export const automation = {
   "automation.newSecretWords":
     "The old secret is worth nothing any more from then on: enter the new one at the sender.",
   "automation.replaceSecret": "Replace it",
-  "automation.copy": "Copy",
-  "automation.copied": "Copied",
-  "automation.copyThis": "Copy: {what}",
-  "automation.notCopied": "This browser did not let it be copied. Select it and copy it by hand.",
   "automation.test": "Deliver a test",
   "automation.payload": "What is delivered",
   "automation.payloadHint": "A JSON object. The gateway signs it as the sender would.",

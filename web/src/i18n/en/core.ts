@@ -3,8 +3,6 @@ export const core = {
 
   "connection.connecting": "Connecting…",
   "connection.reconnecting": "Connecting again…",
-  "connection.online": "Connected",
-  "connection.closed": "Not connected",
   "connection.retryIn": { one: "The next try is in {count} second.", other: "The next try is in {count} seconds." },
   "connection.retryNow": "Try now",
 

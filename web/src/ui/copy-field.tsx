@@ -6,9 +6,9 @@ import { useEffect, useState } from "preact/hooks";
 import { announce } from "../app/announcer.tsx";
 import { toast } from "../app/toasts.tsx";
 import { t } from "../i18n/language.ts";
-import { Button } from "../ui/button.tsx";
-import { copyText } from "../ui/clipboard.ts";
-import styles from "./automation.module.css";
+import { Button } from "./button.tsx";
+import { copyText } from "./clipboard.ts";
+import styles from "./copy-field.module.css";
 
 const SHOWN_MS = 2_000;
 
@@ -22,8 +22,8 @@ export function CopyField({ label, text }: { label: string; text: string }): JSX
   const copy = async (): Promise<void> => {
     const isDone = await copyText(text);
     setCopied(isDone);
-    if (isDone) announce(t("automation.copied"));
-    else toast({ text: t("automation.notCopied"), tone: "danger" });
+    if (isDone) announce(t("shell.copied"));
+    else toast({ text: t("shell.notCopied"), tone: "danger" });
   };
   return (
     <div class={styles["copyField"]}>
@@ -34,10 +34,10 @@ export function CopyField({ label, text }: { label: string; text: string }): JSX
         </pre>
         <Button
           icon={isCopied ? Check : Copy}
-          aria-label={t("automation.copyThis", { what: label })}
+          aria-label={t("shell.copyThis", { what: label })}
           onClick={() => void copy()}
         >
-          {isCopied ? t("automation.copied") : t("automation.copy")}
+          {isCopied ? t("shell.copied") : t("shell.copy")}
         </Button>
       </div>
     </div>

@@ -5,9 +5,9 @@ import { useState } from "preact/hooks";
 import { sentenceOf } from "../app/toasts.tsx";
 import { GatewayError } from "../gateway/errors.ts";
 import { t } from "../i18n/language.ts";
-import { Button } from "../ui/button.tsx";
-import { Dialog } from "../ui/dialog.tsx";
-import styles from "./automation.module.css";
+import { Button } from "./button.tsx";
+import { Dialog } from "./dialog.tsx";
+import styles from "./confirm.module.css";
 
 interface ConfirmGiven {
   readonly title: string;
@@ -40,7 +40,7 @@ export function Confirm({ title, words, label, onConfirm, onClose }: ConfirmGive
       actions={
         <>
           <Button tone="quiet" onClick={onClose}>
-            {t("automation.cancel")}
+            {t("shell.cancel")}
           </Button>
           <Button tone="danger" isBusy={isBusy} onClick={() => void confirm()}>
             {label}
