@@ -6,7 +6,7 @@ import re
 from typing import Final
 from urllib.parse import quote
 
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Error, Locator, Page, expect
 
 from tests.e2e.rig import TOKEN, GatewayProcess
 
@@ -139,3 +139,11 @@ class Person:
 
     def button(self, name: str | re.Pattern[str]) -> Locator:
         return self.page.get_by_role("button", name=name, exact=True)
+
+
+async def press(button: Locator) -> None:
+    """Press what may go by itself at any moment."""
+    try:
+        await button.click(timeout=1_000)
+    except Error:
+        return

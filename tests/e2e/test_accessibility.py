@@ -29,10 +29,15 @@ _FINDINGS = """async (only) => {
 }"""
 
 
-_STILL = """() => Promise.all(document.getAnimations()
-    .filter(({ effect }) => effect.getComputedTiming().iterations !== Infinity)
-    .map(({ finished }) => finished.catch(() => undefined)))
-    .then(() => undefined)"""
+_STILL = """async () => {
+    // A colour that fades has those that inherit it fade after it.
+    for (let round = 0; round < 100; round++) {
+        await new Promise((resolve) => requestAnimationFrame(resolve));
+        const moving = document.getAnimations().filter(({ effect }) => effect.getComputedTiming().iterations !== Infinity);
+        if (moving.length === 0) return;
+        await Promise.all(moving.map(({ finished }) => finished.catch(() => undefined)));
+    }
+}"""
 
 
 async def look_over(page: Page) -> list[str]:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Awaitable, Callable
 
 import pytest
-from playwright.async_api import Error, Locator, expect
+from playwright.async_api import Locator, expect
 
 from tests.e2e.conftest import NewPerson
-from tests.e2e.people import Person
+from tests.e2e.people import Person, press
 from tests.e2e.rig import GatewayProcess
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -55,13 +55,6 @@ async def test_a_yes_on_one_page_takes_the_question_from_the_other(
     await expect(one.last).to_contain_text("allowed")
     await expect(card).to_be_hidden()
     await expect(bar).to_be_hidden()
-
-
-async def press(button: Locator) -> None:
-    try:
-        await button.click(timeout=500)
-    except Error:
-        return  # it has been answered
 
 
 async def test_questions_are_answered_by_keys_and_always_is_kept(person: Person) -> None:

@@ -14,6 +14,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.asyncio.server import serve as impostor
 
 from tests.e2e.conftest import NewPerson, Serve
+from tests.e2e.people import press
 from tests.e2e.rig import TOKEN, GatewayProcess, Watch
 from tests.fakes.fault_proxy import FaultProxy
 
@@ -50,7 +51,7 @@ async def test_a_network_that_goes_and_comes_in_the_midst_of_an_answer(
         await person.say("SAY sent while away")
         await expect(person.last).to_contain_text("Not sent yet")
         network.open()
-        await person.button("Try now").click()
+        await press(person.button("Try now"))
         await expect(person.turn("SLOW")).to_contain_text(slow_words(120))
         await expect(person.turn("SLOW").get_by_text("w0 w1 w2")).to_have_count(1)
         await expect(person.last).to_contain_text("sent while away")
@@ -93,7 +94,7 @@ async def test_a_gateway_that_crashes_in_the_midst_of_an_answer(
     await person.say("SAY after the crash")
     await expect(person.last).to_contain_text("Not sent yet")
     await gateway.start()
-    await person.button("Try now").click()
+    await press(person.button("Try now"))
     await expect(person.last).to_contain_text("after the crash")
     await person.is_answered()
     await expect(person.turn("SLOW")).to_contain_text("The gateway stopped in the middle of this answer.")

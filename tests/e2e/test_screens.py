@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
+from contextlib import closing
 from typing import Any, Final
 
 import pytest
@@ -11,7 +13,7 @@ from playwright.async_api import Page, expect
 
 from tests.e2e.conftest import NewPerson, Serve
 from tests.e2e.people import Person
-from tests.e2e.rig import ROOT
+from tests.e2e.rig import ROOT, Watch
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -39,8 +41,11 @@ SAY | `sort -rn` | puts the **largest** first |
 SAY | `head` | shows the first ten |"""
 
 
+TAKES_PICTURES: Final = os.environ.get("SYGEN_SCREENSHOTS") == "1"
+
+
 async def picture(page: Page, name: str) -> None:
-    if os.environ.get("SYGEN_SCREENSHOTS") != "1":
+    if not TAKES_PICTURES:
         return
     PICTURES.mkdir(parents=True, exist_ok=True)
     file = PICTURES / f"{name}.png"
@@ -54,7 +59,20 @@ async def talk(person: Person) -> None:
         await person.gateway.new_chat(title)
     await person.come_to_new_chat("The largest files")
     await person.ask(f"{QUESTION}\n{ANSWER}", "the first ten")
+    if TAKES_PICTURES:
+        await without_script(person)
     await expect(person.last.get_by_role("table")).to_be_visible()
+
+
+async def without_script(person: Person) -> None:
+    """Leave only the question of what was said: the script of the answer is nothing for a picture."""
+    await person.gateway.stop()
+    with closing(sqlite3.connect(person.gateway.home / "sygen.db")) as database, database:
+        database.execute("UPDATE turns SET text = ?", (QUESTION,))
+    await person.gateway.start()
+    await person.page.reload()
+    await expect(person.turn(QUESTION)).to_be_visible()
+    await person.is_connected()
 
 
 async def fits(page: Page) -> None:
@@ -63,7 +81,8 @@ async def fits(page: Page) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_on_a_desk(serve: Serve, person_at: NewPerson, scheme: str) -> None:
+async def test_on_a_desk(serve: Serve, person_at: NewPerson, watch: Watch, scheme: str) -> None:
+    watch.expect_lost_connections()
     gateway = await serve()
     person = await person_at(gateway, color_scheme=scheme, **DESK)
     page = person.page
@@ -72,10 +91,14 @@ async def test_on_a_desk(serve: Serve, person_at: NewPerson, scheme: str) -> Non
     await picture(page, f"conversation-{scheme}")
     if scheme == "dark":
         return
-    await person.say('ASK Bash {"command": "rm -rf build/ dist/"}')
+    task = {"title": "Tidy up", "prompt": 'ASK Bash {"command": "rm -rf build/ dist/"}'}
+    await gateway.api("POST", "/api/tasks", task)
+    await person.button("One thing waits for your answer").click()
     card = page.get_by_role("article", name=re.compile("asks to use Bash"))
+    await expect(card.get_by_role("link", name="In the task “Tidy up”")).to_be_visible()
     await expect(card.get_by_role("button", name=re.compile("^Allow once"))).to_be_in_viewport()
     await picture(page, "approval")
+    await page.keyboard.press("Escape")
     for schedule, title in (("0 8 * * *", "The news of the morning"), ("0 18 * * 5", "What was done this week")):
         job = {"title": title, "schedule": schedule, "prompt": "SAY done", "timezone": "Europe/Berlin"}
         await gateway.api("POST", "/api/cron", job)
@@ -87,7 +110,8 @@ async def test_on_a_desk(serve: Serve, person_at: NewPerson, scheme: str) -> Non
     await picture(page, "settings")
 
 
-async def test_on_a_phone(serve: Serve, person_at: NewPerson) -> None:
+async def test_on_a_phone(serve: Serve, person_at: NewPerson, watch: Watch) -> None:
+    watch.expect_lost_connections()
     gateway = await serve()
     person = await person_at(gateway, color_scheme="dark", **PHONE)
     page = person.page
