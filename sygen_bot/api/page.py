@@ -71,7 +71,6 @@ _FORBIDDEN_FEATURES: Final = (
 _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": ", ".join(("microphone=(self)", *(f"{name}=()" for name in _FORBIDDEN_FEATURES))),
 }
@@ -121,7 +120,7 @@ class Page:
         name, is_read = _INDEX if path == "/" else path[1:], request.method in ("GET", "HEAD")
         file = _opened(self._directory, name)
         if file is None:
-            return self._not_here() if path == "/" and is_read else None
+            return self._not_here(request) if path == "/" and is_read else None
         try:
             if is_read:
                 return self._file(request, name, file)
@@ -134,7 +133,7 @@ class Page:
     def _file(self, request: Request, name: str, file: OpenedFile) -> Response:
         mime = _TYPES.get(file.path.suffix.lower(), _UNKNOWN)
         headers = {
-            **self._headers,
+            **self._headers_for(request),
             "Cache-Control": "public, max-age=31536000, immutable" if name.startswith(_HASHED) else "no-cache",
             "Vary": "Accept-Encoding",
         }
@@ -152,9 +151,17 @@ class Page:
             return Response(headers={**headers, "Content-Length": str(file.size)}, media_type=mime)
         return streamed(file, headers=headers, mime=mime)
 
-    def _not_here(self) -> Response:
+    def _headers_for(self, request: Request) -> dict[str, str]:
+        """Browsers take word of an opener only from pages that they trust, and complain about others."""
+        host = request.url.hostname or ""
+        is_trusted = request.url.scheme == "https" or host in ("localhost", "::1") or host.startswith("127.")
+        return {**self._headers, "Cross-Origin-Opener-Policy": "same-origin"} if is_trusted else self._headers
+
+    def _not_here(self, request: Request) -> Response:
         """404, and not 503: the gateway does all that it can do, and nothing comes by waiting."""
-        return Response(_NOT_HERE, 404, {**self._headers, "Cache-Control": "no-store"}, "text/html; charset=utf-8")
+        return Response(
+            _NOT_HERE, 404, {**self._headers_for(request), "Cache-Control": "no-store"}, "text/html; charset=utf-8"
+        )
 
 
 def _policy(gateways: Sequence[str]) -> str:

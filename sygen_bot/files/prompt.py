@@ -13,6 +13,10 @@ INCOMING: Final = "[INCOMING FILE]"
 MOST_FILES: Final = 16
 """How many files of one message are handed to the agent as such; the words name the others too."""
 _PATH: Final = re.compile(re.escape(INCOMING) + r"[^\n]*\nName: [^\n]*\nPath: ([^\n]{1,4096})")
+_BLOCKS: Final = re.compile(
+    rf"{re.escape(INCOMING)}[^\n]*\nName: ([^\n]*)\nPath: [^\n]*\nType: [^\n]*(?:\nCaption: [^\n]*)?\n*"
+    rf"(?:{re.escape(INCOMING)}[^\n]*\nName: [^\n]*\nPath: [^\n]*\nType: [^\n]*(?:\nCaption: [^\n]*)?\n*)*"
+)
 
 
 def incoming_file_prompt(path: Path, *, workspace: Path, mime: str, caption: str = "") -> str:
@@ -27,6 +31,12 @@ def incoming_file_prompt(path: Path, *, workspace: Path, mime: str, caption: str
     if caption.strip():
         lines.append(f"Caption: {caption.strip()}")
     return "\n".join(lines)
+
+
+def own_words(text: str) -> str:
+    """What a person wrote behind such words, or the name of the first file if that is all."""
+    found = _BLOCKS.match(text)
+    return text if found is None else text[found.end() :].strip() or found[1]
 
 
 def incoming_files(text: str, *, uploads: Path, workspace: Path) -> list[tuple[Path, str]]:

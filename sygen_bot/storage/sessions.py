@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from sygen_bot.errors import Conflict
 from sygen_bot.events import Failed, Result, TurnEnd, status_of
+from sygen_bot.files.prompt import own_words
 from sygen_bot.session.key import SessionKey
 from sygen_bot.session.text import one_line
 from sygen_bot.session.trace import TextSpan, Thought, TraceEntry, decode_trace, encode_trace
@@ -449,7 +450,7 @@ def _moved(trace: list[TraceEntry], seq: int) -> tuple[list[TraceEntry], int]:
 
 
 def _title_from(text: str) -> str:
-    first = next((line for line in map(one_line, text.splitlines()) if line), "")
+    first = next((line for line in map(one_line, own_words(text).splitlines()) if line), "")
     return first if len(first) <= _GIVEN_TITLE_CHARS else first[: _GIVEN_TITLE_CHARS - 1].rstrip() + "…"
 
 

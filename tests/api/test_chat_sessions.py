@@ -142,6 +142,22 @@ async def test_a_session_that_a_client_opened_by_its_numbers_is_listed(
     assert (by_channel[None]["title"], by_channel[None]["message_count"]) == ("", 0)
 
 
+async def test_a_message_with_files_is_called_by_the_words_of_its_person(
+    gateway: Gateway, http: httpx.AsyncClient, chat: int
+) -> None:
+    block = "[INCOMING FILE] A file was sent to you.\nName: {}\nPath: api_files/{}\nType: image/webp (image)"
+    files = [block.format(name, name) for name in ("cat.webp", "dog.webp")]
+    for channel, text in (
+        (1, "\n\n".join([*files, "Which is larger?"])),
+        (2, "\n\n".join(files)),
+        (3, "[INCOMING FILE]"),
+    ):
+        async with client(gateway, chat_id=chat, channel_id=channel) as peer:
+            await peer.ask(text)
+    titles = {session["channel_id"]: session["title"] for session in await listed(http, chat)}
+    assert titles == {1: "Which is larger?", 2: "cat.webp", 3: "[INCOMING FILE]"}
+
+
 async def test_a_title_that_was_given_is_kept(gateway: Gateway, http: httpx.AsyncClient, chat: int) -> None:
     session = await make(http, chat, title="mine")
     async with of(gateway, session) as peer:

@@ -326,6 +326,8 @@ async def test_no_page_of_others_may_frame_or_embed_it(http: httpx.AsyncClient) 
     headers = (await http.get("/")).headers
     assert policy_of(headers)["frame-ancestors"] == "'none'"
     assert headers["Cross-Origin-Opener-Policy"] == headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    plain = (await http.get("/", headers={"Host": "home.example:8741"})).headers
+    assert "Cross-Origin-Opener-Policy" not in plain, "browsers ignore it there, and complain"
 
 
 # --- other gateways ---------------------------------------------------------------------------------------------------

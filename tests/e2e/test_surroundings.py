@@ -34,7 +34,6 @@ async def test_over_tls_another_machine_has_everything(
 async def test_over_plain_http_it_is_said_what_is_missing(
     person_at: NewPerson, gateway: GatewayProcess, watch: Watch
 ) -> None:
-    watch.expect("Cross-Origin-Opener-Policy header has been ignored")
     person = await person_at(gateway, f"http://home.example:{gateway.port}")
     await person.come_to_new_chat()
     assert not await person.page.evaluate("() => isSecureContext")

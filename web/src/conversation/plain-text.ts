@@ -45,9 +45,9 @@ export const MOST_SHOWN_CHARS = 1_200;
 /** Longer than what is pleasant to scroll past. */
 export const isLong = (text: string): boolean => text.length > MOST_SHOWN_CHARS || count(text, "\n") >= MOST_LINES;
 
-const TAG_LINE = /^[ \t]*<file:[^<>\r\n]{1,4096}>[ \t]*(?:\r?\n|$)/gm;
-const TAG = /<file:[^<>\r\n]{1,4096}>/g;
-const TAG_BEGUN = /<(?:f(?:i(?:l(?:e(?::[^<>\r\n]{0,4096})?)?)?)?)?$/;
+const TAG_LINE = /^[ \t]*<file:\/[^<>\r\n]{1,4096}>[ \t]*(?:\r?\n|$)/gm;
+const TAG = /<file:\/[^<>\r\n]{1,4096}>/g;
+const TAG_BEGUN = /<(?:f(?:i(?:l(?:e(?::(?:\/[^<>\r\n]{0,4096})?)?)?)?)?)?$/;
 
 /** An answer without the tags that stand for its files, which are shown below it; nor what looks like the beginning of one while it is still said. */
 export function withoutFileTags(text: string, isGrowing: boolean): string {

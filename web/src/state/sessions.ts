@@ -7,6 +7,8 @@ import type { NewSession, Session } from "../gateway/shapes.ts";
 
 const PAGE = 200;
 const SOON_MS = 300;
+/** What happens in chats that are not open here is seen this late, while somebody looks. */
+const LOOK_AGAIN_MS = 15_000;
 
 export class Sessions {
   /** Null until they were read. Archived ones are among them. */
@@ -20,6 +22,7 @@ export class Sessions {
   readonly #hasMore = signal(false);
   readonly #trouble = signal<ErrorCode | null>(null);
   readonly #endings: (() => void)[];
+  readonly #again: ReturnType<typeof setInterval>;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(gateway: Gateway) {
@@ -30,7 +33,9 @@ export class Sessions {
     this.#endings = [
       gateway.home.connection.hellos.add(() => void this.load()),
       gateway.notifications.arrivals.add(() => this.refreshSoon()),
+      whenSeen(() => this.#look()),
     ];
+    this.#again = setInterval(() => this.#look(), LOOK_AGAIN_MS);
   }
 
   /** Read the newest ones. What goes wrong is `trouble`. */
@@ -38,8 +43,10 @@ export class Sessions {
     clearTimeout(this.#timer);
     try {
       const newest = await this.#gateway.api.sessions.list({ includeArchived: true, limit: PAGE });
-      this.#list.value = newest;
-      this.#hasMore.value = newest.length === PAGE;
+      const isPart = newest.length === PAGE;
+      const older = isPart ? olderThan(newest, this.#list.peek() ?? []) : [];
+      this.#list.value = [...newest, ...older];
+      this.#hasMore.value = isPart && (older.length === 0 || this.#hasMore.peek());
       this.#trouble.value = null;
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
@@ -103,7 +110,12 @@ export class Sessions {
 
   close(): void {
     clearTimeout(this.#timer);
+    clearInterval(this.#again);
     for (const end of this.#endings) end();
+  }
+
+  #look(): void {
+    if (isSeen() && this.#gateway.home.connection.hello !== null) void this.load();
   }
 
   async #change(id: string, fields: Partial<Session>, ask: () => Promise<Session>): Promise<void> {
@@ -121,4 +133,18 @@ export class Sessions {
     const list = this.#list.peek();
     this.#list.value = list?.map((session) => (session.id === id ? { ...session, ...fields } : session)) ?? null;
   }
+}
+
+/** What was read of further pages stays. */
+function olderThan(newest: readonly Session[], known: readonly Session[]): Session[] {
+  const [last, there] = [newest.at(-1)?.updatedAt ?? 0, new Set(newest.map(({ id }) => id))];
+  return known.filter(({ id, updatedAt }) => updatedAt <= last && !there.has(id));
+}
+
+const isSeen = (): boolean => typeof document === "undefined" || document.visibilityState === "visible";
+
+function whenSeen(look: () => void): () => void {
+  if (typeof document === "undefined") return () => undefined;
+  document.addEventListener("visibilitychange", look);
+  return () => document.removeEventListener("visibilitychange", look);
 }

@@ -21,7 +21,7 @@ const whole = (hostile: (typeof attacks.huge)[number]): string => {
 const ELEMENTS =
   "div p h3 h4 h5 h6 ul ol li blockquote table thead tbody tr th td hr br strong em s code pre a bdi span input figure figcaption button svg path line rect circle polyline";
 const ATTRIBUTES =
-  "class dir href target rel title role aria-label tabindex type disabled checked start style aria-pressed aria-hidden focusable width height viewBox fill stroke d x x1 x2 y y1 y2 rx ry r cx cy points stroke-width stroke-linecap stroke-linejoin";
+  "class data-long dir href target rel title role aria-label tabindex type disabled checked start style aria-pressed aria-hidden focusable width height viewBox fill stroke d x x1 x2 y y1 y2 rx ry r cx cy points stroke-width stroke-linecap stroke-linejoin";
 
 /** What is drawn, as elements and attributes. Of text there is no `<` and no `>` left in it. */
 function elements(drawn: string): { name: string; attributes: Map<string, string> }[] {
