@@ -2,16 +2,18 @@
 
 import { Check, Copy, WrapText } from "lucide";
 import type { ComponentChild, JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { t } from "../i18n/language.ts";
 import { IconButton } from "../ui/button.tsx";
 import { copyText } from "../ui/clipboard.ts";
 import styles from "./code.module.css";
 
-/** Longer code stays plain: colouring it would be felt. */
-const LONGEST = 60_000;
-/** While code grows, this long between two times of colouring it. */
-const PAUSE_MS = 200;
+/** Longer code stays plain: colouring it would be felt. What grows is coloured again and again, so that less of it is. */
+const LONGEST = 40_000;
+const LONGEST_GROWING = 12_000;
+/** While code grows, at least so long between two times of colouring it, and so many times as long as it took. */
+const PAUSE_MS = 150;
+const PAUSE_FACTOR = 8;
 const COPIED_MS = 2_000;
 
 interface CodeBlockGiven {
@@ -67,24 +69,29 @@ interface Coloured {
 /** The beginning of the code that is coloured already, or null. */
 function useColours(code: string, language: string, isGrowing: boolean): Coloured | null {
   const [coloured, setColoured] = useState<Coloured | null>(null);
-  const isLate = coloured === null || coloured.code !== code;
+  const latest = useRef("");
+  const colouring = useRef<ReturnType<typeof setTimeout> | null>(null);
+  const pause = useRef(PAUSE_MS);
+  latest.current = code;
+  const most = isGrowing ? LONGEST_GROWING : LONGEST;
+  useEffect(() => () => clearTimeout(colouring.current ?? undefined), []);
   useEffect(() => {
-    if (language === "" || code.length > LONGEST || !isLate) return;
-    let isCurrent = true;
-    const colour = (): void => {
-      void import("./highlight.ts").then(
-        async ({ highlight }) => {
-          const parts = await highlight(code, language);
-          if (isCurrent && parts !== null) setColoured({ code, parts });
-        },
-        () => undefined, // it cannot be loaded now: code is read without colours too
-      );
+    if (language === "" || code.length > most || coloured?.code === code) return;
+    if (!isGrowing) clearTimeout(colouring.current ?? undefined);
+    else if (colouring.current !== null) return; // it will take what is there by then
+    const colour = async (): Promise<void> => {
+      const { highlight } = await import("./highlight.ts");
+      const text = latest.current;
+      const done = await highlight(text, language);
+      colouring.current = null;
+      if (done === null) return;
+      pause.current = Math.max(PAUSE_MS, PAUSE_FACTOR * done.took);
+      if (latest.current.startsWith(text)) setColoured({ code: text, parts: done.parts });
     };
-    const timer = setTimeout(colour, isGrowing ? PAUSE_MS : 0);
-    return () => {
-      isCurrent = false;
-      if (!isGrowing) clearTimeout(timer);
-    };
-  }, [isGrowing ? Math.floor(code.length / 160) : code, language, isGrowing]);
+    colouring.current = setTimeout(
+      () => void colour().catch(() => (colouring.current = null)), // it cannot be loaded now: code is read without colours too
+      isGrowing ? pause.current : 0,
+    );
+  }, [code, language, isGrowing, coloured]);
   return coloured !== null && code.startsWith(coloured.code) ? coloured : null;
 }

@@ -4,14 +4,14 @@
  */
 
 import type { Token } from "markdown-it";
-import type { ComponentChild, JSX } from "preact";
+import { Component, type ComponentChild, type JSX } from "preact";
 import { useRef } from "preact/hooks";
 import { t } from "../i18n/language.ts";
-import { memo } from "../ui/memo.ts";
 import { CodeBlock } from "./code-block.tsx";
 import { GrowingMarkdown, type Block } from "./growing.ts";
 import { hiddenHost, safeAddress, withoutTurns } from "./links.ts";
 import styles from "./markdown.module.css";
+import { paged, runsOf, type Run } from "./runs.ts";
 
 interface MarkdownGiven {
   readonly text: string;
@@ -19,27 +19,108 @@ interface MarkdownGiven {
   readonly isStreaming?: boolean;
 }
 
-/** Of so many blocks the browser lays out only those in sight. */
-const MANY = 40;
-
 export function Elements({ text, isStreaming = false }: MarkdownGiven): JSX.Element {
   const growing = useRef<GrowingMarkdown | null>(null);
   growing.current ??= new GrowingMarkdown();
-  const blocks = growing.current.read(text, isStreaming);
+  return <Drawn blocks={growing.current.read(text, isStreaming)} />;
+}
+
+/** Of so many blocks the browser lays out only those in sight. */
+const MANY = 40;
+
+export function Drawn({ blocks }: { blocks: readonly Block[] }): JSX.Element {
   return (
     <div class={styles["markdown"]} data-long={blocks.length > MANY || undefined}>
-      {blocks.map((block) => (
-        <OneBlock key={block.key} block={block} />
+      {paged(runsOf(blocks)).map((runs) => (
+        <Runs key={runs[0]?.key} runs={runs} />
       ))}
     </div>
   );
 }
 
-const OneBlock = memo(function OneBlock({ block }: { block: Block }): JSX.Element {
-  const { tokens, source, isOpen } = block;
-  if (tokens === null) return <div class={styles["written"]}>{source}</div>;
-  return <>{blocksOf(tokens, isOpen)}</>;
-});
+const isSame = <T,>(some: readonly T[], others: readonly T[]): boolean =>
+  some.length === others.length && some.every((one, at) => one === others[at]);
+
+class Runs extends Component<{ readonly runs: readonly Run[] }> {
+  override shouldComponentUpdate({ runs }: { readonly runs: readonly Run[] }): boolean {
+    const before = this.props.runs;
+    return (
+      runs.length !== before.length ||
+      !runs.every(({ key, blocks }, at) => key === before[at]?.key && isSame(blocks, before[at].blocks))
+    );
+  }
+
+  override render(): ComponentChild {
+    return this.props.runs.map((run) => <OneRun key={run.key} run={run} />);
+  }
+}
+
+/** A list or a table, or blocks that are by themselves. */
+function OneRun({ run: { container, blocks } }: { run: Run }): JSX.Element {
+  const pages = paged(blocks).map((page) => <Blocks key={page[0]?.key} blocks={page} />);
+  if (container === null) return <>{pages}</>;
+  switch (container.kind) {
+    case "bullets":
+      return <ul dir="auto">{pages}</ul>;
+    case "numbers":
+      return (
+        <ol dir="auto" start={container.first === 1 ? undefined : container.first}>
+          {pages}
+        </ol>
+      );
+    case "table":
+      return (
+        <Table>
+          {headOf(blocks[0])}
+          <tbody>{pages}</tbody>
+        </Table>
+      );
+  }
+}
+
+class Blocks extends Component<{ readonly blocks: readonly Block[] }> {
+  override shouldComponentUpdate({ blocks }: { readonly blocks: readonly Block[] }): boolean {
+    return !isSame(blocks, this.props.blocks);
+  }
+
+  override render(): ComponentChild {
+    return this.props.blocks.map((block) => <OneBlock key={block.key} block={block} />);
+  }
+}
+
+class OneBlock extends Component<{ readonly block: Block }> {
+  override shouldComponentUpdate({ block }: { readonly block: Block }): boolean {
+    return block !== this.props.block;
+  }
+
+  override render(): ComponentChild {
+    const { tokens, source, code, container, isApart, isOpen } = this.props.block;
+    if (code !== null) return <CodeBlock text={code.text} info={code.info} isGrowing={isOpen} />;
+    if (tokens === null) return <div class={styles["written"]}>{source}</div>;
+    if (container === null) return <>{blocksOf(tokens, isOpen)}</>;
+    if (container.kind === "table") return <>{blocksOf(between(tokens, "tbody"), isOpen)}</>;
+    return (
+      <li dir="auto" class={isApart ? styles["apart"] : undefined}>
+        {blocksOf(tokens.slice(2, -2), isOpen, true)}
+      </li>
+    );
+  }
+}
+
+function headOf(block: Block | undefined): ComponentChild {
+  return <thead>{blocksOf(between(block?.tokens ?? [], "thead"), false)}</thead>;
+}
+
+/** The tokens inside of the element `name`. */
+function between(tokens: readonly Token[], name: string): readonly Token[] {
+  const from = tokens.findIndex(({ type }) => type === `${name}_open`);
+  return from < 0
+    ? []
+    : tokens.slice(
+        from + 1,
+        tokens.findIndex(({ type }) => type === `${name}_close`),
+      );
+}
 
 /** Elements by the tag that a token names; anything else is drawn as what is in it. */
 const BLOCKS = new Set(["p", "blockquote", "ul", "ol", "li", "thead", "tbody", "tr", "th", "td"]);
@@ -57,15 +138,15 @@ interface Open {
 /** Tokens with an opening and a closing one around what is in them, as a tree. */
 function tree(
   tokens: readonly Token[],
-  leaf: (token: Token) => ComponentChild,
+  leaf: (token: Token, at: number) => ComponentChild,
   close: (open: Open) => ComponentChild,
 ): ComponentChild[] {
   const root: Open = { token: null, children: [] };
   const stack = [root];
-  for (const token of tokens) {
+  for (const [at, token] of tokens.entries()) {
     const top = stack.at(-1) ?? root;
     if (token.nesting === 1) stack.push({ token, children: [] });
-    else if (token.nesting === 0) top.children.push(leaf(token));
+    else if (token.nesting === 0) top.children.push(leaf(token, at));
     else if (stack.length > 1) {
       stack.pop();
       (stack.at(-1) ?? root).children.push(close(top));
@@ -74,11 +155,12 @@ function tree(
   return root.children;
 }
 
-function blocksOf(tokens: readonly Token[], isOpen: boolean): ComponentChild[] {
-  const leaf = (token: Token): ComponentChild => {
+/** `isItem`: they are what is in an item of a list. */
+function blocksOf(tokens: readonly Token[], isOpen: boolean, isItem = false): ComponentChild[] {
+  const leaf = (token: Token, at: number): ComponentChild => {
     switch (token.type) {
       case "inline":
-        return inlineOf(token.children ?? []);
+        return inlineOf(token.children ?? [], at === 1 ? isItem : tokens[at - 2]?.type === "list_item_open");
       case "fence":
       case "code_block":
         return <CodeBlock text={token.content} info={token.info} isGrowing={isOpen} />;
@@ -127,48 +209,47 @@ function Table({ children }: { children: ComponentChild }): JSX.Element {
   );
 }
 
-function inlineOf(tokens: readonly Token[]): ComponentChild {
+function inlineOf(tokens: readonly Token[], isItem: boolean): ComponentChild {
+  const inLinks = tokensInLinks(tokens);
   const leaf = (token: Token, at: number): ComponentChild => {
+    const isInLink = inLinks.has(token);
+    const content = isInLink ? withoutTurns(token.content) : token.content;
     switch (token.type) {
       case "code_inline":
-        return <code>{token.content}</code>;
+        return <code>{content}</code>;
       case "softbreak":
         return "\n";
       case "hardbreak":
         return <br />;
       case "image":
-        return <Picture address={attribute(token, "src") ?? ""} words={token.content} />;
+        return <Picture address={attribute(token, "src") ?? ""} words={token.content} isInLink={isInLink} />;
       case "text":
-        return at === 0 ? withTask(token.content) : token.content;
+        return at === 0 && isItem ? withTask(content) : content;
       default:
-        return token.content; // as of raw HTML
+        return content; // as of raw HTML
     }
   };
-  let at = 0;
-  return (
-    <>
-      {tree(
-        tokens,
-        (token) => leaf(token, at++),
-        ({ token, children }) => {
-          if (token?.tag === "a") {
-            const words = wordsOf(tokens, token);
-            return (
-              <Link
-                address={attribute(token, "href") ?? ""}
-                words={words}
-                title={attribute(token, "title")}
-                children={children}
-              />
-            );
-          }
-          if (!INLINES.has(token?.tag ?? "")) return <>{children}</>;
-          const Tag = token?.tag as "em";
-          return <Tag>{children}</Tag>;
-        },
-      )}
-    </>
-  );
+  const close = ({ token, children }: Open): ComponentChild => {
+    if (token?.tag === "a") {
+      const words = wordsOf(tokens, token);
+      const [address, title] = [attribute(token, "href") ?? "", attribute(token, "title")];
+      return <Link address={address} words={words} title={title} children={children} />;
+    }
+    if (!INLINES.has(token?.tag ?? "")) return <>{children}</>;
+    const Tag = token?.tag as "em";
+    return <Tag>{children}</Tag>;
+  };
+  return <>{tree(tokens, leaf, close)}</>;
+}
+
+function tokensInLinks(tokens: readonly Token[]): ReadonlySet<Token> {
+  const inLinks = new Set<Token>();
+  let depth = 0;
+  for (const token of tokens) {
+    if (token.tag === "a") depth += token.nesting;
+    else if (depth > 0) inLinks.add(token);
+  }
+  return inLinks;
 }
 
 /** `[ ] to do` and `[x] done` at the beginning, as in lists of tasks. */
@@ -203,21 +284,32 @@ interface LinkGiven {
 
 function Link({ address, words, title, children }: LinkGiven): JSX.Element {
   const safe = safeAddress(address);
-  if (safe === null) return <>{children}</>;
-  const hidden = hiddenHost(words, safe);
+  const shown = safe === null ? (address === words ? null : shortened(address)) : hiddenHost(words, safe);
+  const note = shown !== null && shown !== "" && <span class={styles["host"]}> ({withoutTurns(shown)})</span>;
+  if (safe === null) {
+    return (
+      <>
+        <bdi>{children}</bdi>
+        {note}
+      </>
+    );
+  }
   return (
     <>
       <a href={safe} target="_blank" rel="noopener noreferrer nofollow" title={withoutTurns(title ?? "") || undefined}>
-        <bdi>{withoutTurns(words) === words ? children : withoutTurns(words)}</bdi>
+        <bdi>{children}</bdi>
       </a>
-      {hidden !== null && <span class={styles["host"]}> ({hidden})</span>}
+      {note}
     </>
   );
 }
 
+const shortened = (address: string): string => (address.length > 200 ? `${address.slice(0, 200)}…` : address);
+
 /** A picture from elsewhere is not fetched: whoever has it would know who reads what, and when. */
-function Picture({ address, words }: { address: string; words: string }): JSX.Element {
+function Picture({ address, words, isInLink }: { address: string; words: string; isInLink: boolean }): JSX.Element {
   const label = t("markdown.image", { name: withoutTurns(words) || address });
+  if (isInLink) return <>{label}</>;
   return (
     <Link address={address} words={label} title={null}>
       {label}

@@ -1,105 +1,194 @@
 /**
- * A text that grows, as blocks. Only its end is parsed again: what is settled stays the same object, so that it is not drawn
- * again either. When the text is whole it is parsed once more, since a link may be defined below where it is used.
+ * A text that grows, as blocks. Only the piece at its end is parsed again: what is settled stays the same object, so that it is not drawn
+ * again either. A text that comes at once goes the same way, and so ends as the same blocks.
  */
 
 import type { Token } from "markdown-it";
-import { mended } from "./mended.ts";
-import { parse, type References } from "./parser.ts";
+import { isHalfMark, mended } from "./mended.ts";
+import { labelOf, parse, type References } from "./parser.ts";
+import { fitted, piecesOf, read, type Container, type Line, type Open, type Piece } from "./pieces.ts";
 
-/** `source` is what is shown of a block that is too long to be looked into. */
 export interface Block {
   readonly key: number;
   readonly source: string;
+  /** Null for code, and for what is shown as it is written. */
   readonly tokens: readonly Token[] | null;
-  /** It may become another one with what follows. */
+  readonly code: { readonly text: string; readonly info: string } | null;
+  /** The list or table that it is a part of. */
+  readonly container: Container | null;
+  /** Of an item: there is an empty line before it. */
+  readonly isApart: boolean;
+  /** More of it may come. */
   readonly isOpen: boolean;
 }
 
-/** An end that is longer is shown as it is written; no paragraph that is read is. */
-const LONGEST_END = 64 * 1024;
-/** A longer text is not parsed as a whole. */
-const LONGEST_WHOLE = 256 * 1024;
+interface Known {
+  readonly piece: Piece;
+  readonly block: Block;
+  readonly defined: References;
+  /** How many definitions there were before it and after it. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Where the links lead that are defined apart from their use, and in which order they were. */
+class Definitions {
+  static readonly #MOST = 1_000; // nobody defines more
+  readonly links: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
+  readonly #order = new Map<string, number>();
+
+  get count(): number {
+    return this.#order.size;
+  }
+
+  add(defined: References): void {
+    for (const [label, link] of Object.entries(defined)) {
+      if (this.count >= Definitions.#MOST) return;
+      this.links[label] = link;
+      this.#order.set(label, this.count);
+    }
+  }
+
+  copy(): Definitions {
+    const copy = new Definitions();
+    copy.add(this.links);
+    return copy;
+  }
+
+  /** Whether the text may use one that came after the first `known` ones. */
+  areMissing(source: string, known: number): boolean {
+    if (known === this.count || !source.includes("[")) return false;
+    for (const [, name = ""] of source.matchAll(/\[((?:[^[\]\\]|\\.){1,200})\]/gs)) {
+      if ((this.#order.get(labelOf(name)) ?? -1) >= known) return true;
+    }
+    return false;
+  }
+}
+
+const BREAK = /\r\n?|\n/g;
 
 export class GrowingMarkdown {
   #text = "";
-  #settled: readonly Block[] = [];
-  /** Where in the text the end begins. */
-  #end = 0;
-  #references: References = {};
+  #isGrowing = false;
+  #settled: Known[] = [];
+  #definitions = new Definitions();
+  #open: Open | null = null;
+  /** Where the line begins that is not over yet. */
+  #line = 0;
+  #end: readonly Known[] = [];
+  /** With what is defined in the end, too. */
+  #all = this.#definitions;
   #shown: readonly Block[] = [];
-  #isWhole = false;
 
   /** The blocks of `text`, which is the last one and more, or another one. */
   read(text: string, isGrowing: boolean): readonly Block[] {
-    if (text === this.#text && this.#isWhole === !isGrowing) return this.#shown;
+    if (text === this.#text && this.#isGrowing === isGrowing) return this.#shown;
     if (!text.startsWith(this.#text)) this.#forget();
     this.#text = text;
-    this.#isWhole = !isGrowing;
-    if (!isGrowing && text.length <= LONGEST_WHOLE) this.#readWhole();
-    else this.#readEnd(isGrowing);
+    this.#isGrowing = isGrowing;
+    this.#readLines();
+    this.#end = this.#readEnd();
+    const known = [...this.#settled, ...this.#end];
+    this.#shown = isGrowing ? known.map(({ block }) => block) : this.#resolved(known);
     return this.#shown;
   }
 
   #forget(): void {
     this.#settled = [];
-    this.#end = 0;
-    this.#references = {};
+    this.#definitions = new Definitions();
+    this.#open = null;
+    this.#line = 0;
+    this.#end = [];
   }
 
-  #readWhole(): void {
-    const known = new Map(this.#shown.map((block) => [block.key, block]));
-    this.#forget();
-    const lines = lineStarts(this.#text);
-    const blocks = parse(this.#text, this.#references);
-    this.#shown = blocks.map(({ tokens, firstLine, endLine }): Block => {
-      const key = lines[firstLine] ?? 0;
-      const source = this.#text.slice(key, lines[endLine] ?? this.#text.length);
-      const before = known.get(key);
-      const isSame = before?.isOpen === false && before.source.trimEnd() === source.trimEnd() && !/[[\]]/.test(source);
-      return isSame ? before : { key, source, tokens, isOpen: false };
-    });
-  }
-
-  #readEnd(isGrowing: boolean): void {
-    const end = this.#text.slice(this.#end);
-    if (end.length > LONGEST_END) {
-      this.#shown = [...this.#settled, ...asWritten(end, this.#end)];
-      return;
+  #readLines(): void {
+    const over: Piece[] = [];
+    BREAK.lastIndex = this.#line;
+    for (let found = BREAK.exec(this.#text); found !== null; found = BREAK.exec(this.#text)) {
+      if (found[0] === "\r" && BREAK.lastIndex === this.#text.length) break; // its other half may come
+      this.#open = read(this.#open, this.#lineTo(found.index), over);
+      this.#line = BREAK.lastIndex;
     }
-    const lines = lineStarts(end);
-    const parsed = parse(isGrowing ? mended(end) : end, this.#references);
-    const open = openBlocks(parsed, lines.length - 1);
-    const blocks = parsed.map(({ tokens, firstLine, endLine }, at): Block => {
-      const [from, to] = [lines[firstLine] ?? 0, lines[endLine] ?? end.length];
-      return { key: this.#end + from, source: end.slice(from, to), tokens, isOpen: at >= parsed.length - open };
-    });
-    this.#shown = [...this.#settled, ...blocks];
-    const next = parsed.length > open ? lines[parsed[parsed.length - open]?.firstLine ?? 0] : undefined;
-    if (next === undefined || next === 0) return;
-    this.#settled = [...this.#settled, ...blocks.slice(0, -open)];
-    this.#end += next;
+    for (const piece of over) this.#settled.push(this.#known(piece, this.#definitions, false));
+  }
+
+  /** What is not settled, as it looks by now. */
+  #readEnd(): Known[] {
+    const line = this.#lineTo(this.#text.length - (this.#text.endsWith("\r") ? 1 : 0));
+    const pieces: Piece[] = [];
+    const isHeldBack = line.text === "" || (this.#isGrowing && isHalfMark(line.text));
+    const open = isHeldBack ? this.#open : read(this.#open, line, pieces);
+    if (open !== null) pieces.push(...piecesOf(open));
+    this.#all = this.#definitions.copy(); // what is defined here may still change
+    return pieces.map((piece, at) => this.#known(piece, this.#all, this.#isGrowing && at === pieces.length - 1));
+  }
+
+  #lineTo(end: number): Line {
+    return { text: this.#text.slice(this.#line, end), start: this.#line, end };
+  }
+
+  #known(piece: Piece, definitions: Definitions, isOpen: boolean): Known {
+    const from = definitions.count;
+    const before =
+      isOpen && piece.kind !== "plain" ? undefined : this.#end.find((known) => isEqual(known, piece, isOpen, from));
+    const known = before ?? { ...this.#parsed(piece, definitions, isOpen), piece, from };
+    definitions.add(known.defined);
+    return { ...known, to: definitions.count };
+  }
+
+  #parsed(piece: Piece, definitions: Definitions, isOpen: boolean): Pick<Known, "block" | "defined"> {
+    const { kind, start, isApart, container } = piece;
+    const source = this.#slice(piece);
+    const block: Block = { key: start, source, isApart, isOpen, tokens: null, container: null, code: null };
+    if (piece.code !== null) return { block: { ...block, code: this.#codeOf(piece.code) }, defined: {} };
+    const said = isOpen ? mended(source) : source;
+    const parsed =
+      kind === "plain"
+        ? null
+        : parse(kind === "rows" && container !== null ? rowsOf(said, start, container) : said, definitions.links);
+    if (parsed === null) return { block, defined: {} };
+    const { tokens, defined } = parsed;
+    return { block: { ...block, tokens, container: isPartOf(tokens, kind) ? container : null }, defined };
+  }
+
+  #slice({ start, end }: { readonly start: number; readonly end: number }): string {
+    return this.#text.slice(start, end).replace(BREAK, "\n");
+  }
+
+  #codeOf({ info, start, end, indent }: NonNullable<Piece["code"]>): Block["code"] {
+    const text = this.#slice({ start, end });
+    return { info, text: indent === 0 ? text : text.replace(new RegExp(`^ {1,${indent}}`, "gm"), "") };
+  }
+
+  /** A link may be defined below where it is used: what uses such a one is read once more. */
+  #resolved(known: readonly Known[]): Block[] {
+    return known.map(({ piece, block, to }) =>
+      block.tokens !== null && this.#all.areMissing(block.source, to)
+        ? this.#parsed(piece, this.#all, false).block
+        : block,
+    );
   }
 }
 
-/** How many blocks at the end may still change: the last one, and with an unfinished line of its own the one before: `2` may become `2. and more`. */
-function openBlocks(blocks: readonly { readonly firstLine: number }[], lastLine: number): number {
-  return (blocks.at(-1)?.firstLine ?? 0) >= lastLine ? 2 : 1;
+function isEqual({ piece, block, from }: Known, other: Piece, isOpen: boolean, definitions: number): boolean {
+  const isThere = piece.kind === other.kind && piece.start === other.start && piece.end === other.end;
+  const isSame = piece.container?.key === other.container?.key && piece.isApart === other.isApart;
+  return isThere && isSame && block.isOpen === isOpen && from === definitions;
 }
 
-function lineStarts(text: string): number[] {
-  const starts = [0];
-  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
-  return starts;
+/** Rows with the head of their table. */
+function rowsOf(source: string, start: number, { key, head, columns }: Container): string {
+  return key === start ? fitted(source, columns) : `${head}\n${fitted(source, columns)}`;
 }
 
-const PIECE = 8 * 1024;
-
-/** In pieces, so that a text that grows touches only the last one. */
-function asWritten(text: string, from: number): Block[] {
-  const blocks: Block[] = [];
-  for (let at = 0; at < text.length; at += PIECE) {
-    blocks.push({ key: from + at, source: text.slice(at, at + PIECE), tokens: null, isOpen: at + PIECE > text.length });
-  }
-  return blocks;
+/** Whether it is what it was taken for: one item of a list, or a table. */
+function isPartOf(tokens: readonly Token[], kind: Piece["kind"]): boolean {
+  const outer = tokens.filter(({ level, nesting }) => level < 2 && nesting === 1).map(({ type }) => type);
+  if (kind === "rows")
+    return (
+      outer[0] === "table_open" &&
+      outer.filter((type) => type === "table_open").length === 1 &&
+      tokens.at(-1)?.type === "table_close"
+    );
+  return kind === "item" && outer.length === 2 && outer[1] === "list_item_open" && tokens.at(-1)?.level === 0;
 }

@@ -50,8 +50,14 @@ const ALIASES: Readonly<Record<string, string>> = {
   ...{ rs: "rust", ts: "typescript", tsx: "typescript", html: "xml", svg: "xml", vue: "xml", yml: "yaml" },
 };
 
+export interface Highlighted {
+  readonly parts: readonly ComponentChild[];
+  /** Milliseconds. */
+  readonly took: number;
+}
+
 /** Null for a language that is not known, and where it cannot be coloured. */
-export async function highlight(code: string, named: string): Promise<readonly ComponentChild[] | null> {
+export async function highlight(code: string, named: string): Promise<Highlighted | null> {
   const lower = named.toLowerCase();
   const language = ALIASES[lower] ?? lower;
   const load = Object.hasOwn(LOADERS, language) ? LOADERS[language] : undefined;
@@ -61,7 +67,9 @@ export async function highlight(code: string, named: string): Promise<readonly C
   } catch {
     return null; // its chunk cannot be loaded now
   }
-  return spansOf(hljs.highlight(code, { language, ignoreIllegals: true }).value, code);
+  const began = performance.now();
+  const parts = spansOf(hljs.highlight(code, { language, ignoreIllegals: true }).value, code);
+  return parts === null ? null : { parts, took: performance.now() - began };
 }
 
 const PIECES = /<span class="([\w -]*)">|(<\/span>)|&(amp|lt|gt|quot|#x27);|([^<&]+)/gy;
