@@ -33,11 +33,14 @@ export function serviceWorker({
           .map((file) => ({ name: file.fileName, content: file.type === "chunk" ? file.code : file.source }));
         const copied = also.map(async (name) => ({ name, content: await readFile(join(publicDirectory, name)) }));
         const files = [...built, ...(await Promise.all(copied))].sort((one, other) => (one.name < other.name ? -1 : 1));
+        const entry = Object.values(bundle).find((file) => file.type === "chunk" && file.isEntry)?.fileName;
+        if (entry === undefined) throw new Error("the page begins with no script");
         const version = createHash("sha256");
         for (const { name, content } of files) version.update(`${name}\0`).update(content).update("\0");
         const shell = {
           version: version.digest("hex").slice(0, 16),
           files: files.map(({ name }) => name).filter((name) => name !== PAGE), // it is kept as the root
+          entry,
         };
         this.emitFile({ type: "asset", fileName: "sw.js", source: await bundled(root, shell) });
       },

@@ -66,10 +66,12 @@ async def shared_gateway(
         yield running
 
 
-@pytest.fixture
-def gateway(shared_gateway: GatewayProcess) -> GatewayProcess:
-    """One for all tests of this process: each makes its own chats there."""
-    return shared_gateway
+@pytest_asyncio.fixture(loop_scope="session")
+async def gateway(shared_gateway: GatewayProcess) -> AsyncIterator[GatewayProcess]:
+    """One for all tests of this process: each makes its own chats there, and leaves no question open."""
+    yield shared_gateway
+    for request in await shared_gateway.api("GET", "/api/approvals"):
+        await shared_gateway.api("POST", f"/api/approvals/{request['id']}", {"decision": "deny"})
 
 
 @pytest_asyncio.fixture(loop_scope="session")

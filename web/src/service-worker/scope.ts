@@ -17,8 +17,9 @@ export interface SaidEvent extends WorkerEvent {
   readonly data: unknown;
 }
 
-/** A window that shows the page. */
+/** A window at an address of the gateway. */
 export interface PageWindow {
+  readonly url: string;
   readonly visibilityState: DocumentVisibilityState;
   focus(): Promise<unknown>;
   postMessage(message: unknown): void;

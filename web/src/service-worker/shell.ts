@@ -1,5 +1,5 @@
 /**
- * The files of one version of the page, kept whole or not at all. Only what the build has listed is ever answered from here:
+ * The files of one version of the page, kept whole or not at all. Only what a build has listed is ever answered from here:
  * never the API, files, uploads, sockets or hooks, and nothing that anybody said.
  */
 
@@ -7,6 +7,9 @@ const PREFIX = "sygen-shell-";
 
 /** A file whose name tells its content never has to be asked for again. */
 const HASHED = "assets/";
+
+/** Windows of older versions may stay open for long, and load parts of their version that the gateway does not have any more. */
+const OLDER_VERSIONS = 2;
 
 const ANY_VARIANT = { ignoreVary: true } as const;
 
@@ -18,6 +21,8 @@ export interface ShellOptions {
   readonly version: string;
   /** Relative to the root. */
   readonly files: readonly string[];
+  /** The one of them that the page begins with. */
+  readonly entry: string;
 }
 
 /** An answer, and what is to be done after it. */
@@ -32,26 +37,34 @@ export class Shell {
   readonly #root: URL;
   readonly #name: string;
   readonly #files: ReadonlySet<string>;
+  readonly #entry: string;
 
-  constructor({ caches, fetch, root, version, files }: ShellOptions) {
+  constructor({ caches, fetch, root, version, files, entry }: ShellOptions) {
     this.#caches = caches;
     this.#fetch = fetch;
     this.#root = new URL(root);
     this.#name = PREFIX + version;
     this.#files = new Set(files.map((file) => new URL(file, root).href));
+    this.#entry = entry;
   }
 
   /** Rejects if one of them cannot be had. */
   async keep(): Promise<void> {
-    const cache = await this.#open();
-    const requests = [...this.#files].map((url) => this.#request(url));
-    await cache.addAll([this.#request(this.#root.href), ...requests]);
+    const isNew = !(await this.#caches.has(this.#name));
+    try {
+      const page = await this.#freshPage();
+      const cache = await this.#open();
+      await cache.addAll([...this.#files].map((url) => this.#request(url)));
+      await cache.put(this.#root.href, page);
+    } catch (error) {
+      if (isNew) await this.#caches.delete(this.#name);
+      throw error;
+    }
   }
 
-  async removeOthers(): Promise<void> {
-    const names = await this.#caches.keys();
-    const others = names.filter((name) => name.startsWith(PREFIX) && name !== this.#name);
-    await Promise.all(others.map((name) => this.#caches.delete(name)));
+  async removeOlder(): Promise<void> {
+    const older = await this.#others();
+    await Promise.all(older.slice(0, -OLDER_VERSIONS).map((name) => this.#caches.delete(name)));
   }
 
   /** Null: the browser is to ask for it as if nobody were here. */
@@ -59,7 +72,19 @@ export class Shell {
     const url = new URL(request.url);
     if (request.method !== "GET" || url.origin !== this.#root.origin) return null;
     if (request.mode === "navigate") return url.pathname === this.#root.pathname ? this.#page(request) : null;
-    return this.#files.has(url.href) ? { response: this.#file(request), afterwards: Promise.resolve() } : null;
+    const isHashed = url.href.startsWith(this.#root.href + HASHED);
+    if (!isHashed && !this.#files.has(url.href)) return null;
+    return { response: isHashed ? this.#hashed(request) : this.#file(request), afterwards: Promise.resolve() };
+  }
+
+  /**
+   * Rejects while the gateway's files are being replaced: the page of one version and the files of another would be kept for
+   * good, and never start.
+   */
+  async #freshPage(): Promise<Response> {
+    const page = await this.#fetch(this.#request(this.#root.href));
+    if (!page.ok || !(await page.clone().text()).includes(this.#entry)) throw new TypeError("the page is another one");
+    return page;
   }
 
   /** At once as it is kept, so that it opens also while the gateway is away. */
@@ -89,8 +114,22 @@ export class Shell {
     return (await (await this.#open()).match(request, ANY_VARIANT)) ?? this.#fetch(request);
   }
 
+  /** Of whichever version: the window that asks may be an older one. */
+  async #hashed(request: Request): Promise<Response> {
+    for (const name of [this.#name, ...(await this.#others())]) {
+      const found = await (await this.#caches.open(name)).match(request, ANY_VARIANT);
+      if (found !== undefined) return found;
+    }
+    return this.#fetch(request);
+  }
+
   #request(url: string): Request {
     return new Request(url, { cache: url.startsWith(this.#root.href + HASHED) ? "default" : "reload" });
+  }
+
+  /** What is kept of other versions, the oldest first. */
+  async #others(): Promise<string[]> {
+    return (await this.#caches.keys()).filter((name) => name.startsWith(PREFIX) && name !== this.#name);
   }
 
   #open(): Promise<Cache> {

@@ -1,21 +1,18 @@
 /** What the page's worker does: keep the page's files, make way for a newer version when told to, and open notifications. */
 
 import type { ClickEvent, Windows, WorkerScope } from "./scope.ts";
-import { Shell } from "./shell.ts";
+import { Shell, type ShellOptions } from "./shell.ts";
 
-/** `version` and `files`: of the build that the worker belongs to. */
-export function work(
-  scope: WorkerScope,
-  { version, files }: { readonly version: string; readonly files: readonly string[] },
-): void {
+/** `build`: the one that the worker belongs to. */
+export function work(scope: WorkerScope, build: Pick<ShellOptions, "version" | "files" | "entry">): void {
   const root = scope.registration.scope;
   const shell = new Shell({
-    ...{ caches: scope.caches, root, version, files },
+    ...{ ...build, caches: scope.caches, root },
     fetch: (request) => scope.fetch(request),
   });
   scope.addEventListener("install", (event) => event.waitUntil(shell.keep()));
   scope.addEventListener("activate", (event) =>
-    event.waitUntil(Promise.all([shell.removeOthers(), scope.clients.claim()])),
+    event.waitUntil(Promise.all([shell.removeOlder(), scope.clients.claim()])),
   );
   scope.addEventListener("fetch", (event) => {
     const answer = shell.answer(event.request);
@@ -35,7 +32,8 @@ export function work(
 /** A window that is there comes to the front and goes to that place; else there will be one. */
 async function open(windows: Windows, root: string, hash: string): Promise<void> {
   const all = await windows.matchAll({ type: "window", includeUncontrolled: true });
-  const best = all.find(({ visibilityState }) => visibilityState === "visible") ?? all[0];
+  const pages = all.filter(({ url }) => url.split(/[?#]/, 1)[0] === root); // the gateway has others, such as its documentation
+  const best = pages.find(({ visibilityState }) => visibilityState === "visible") ?? pages[0];
   if (best === undefined) {
     await windows.openWindow(root + hash);
     return;

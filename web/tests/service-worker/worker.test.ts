@@ -3,7 +3,10 @@ import type { PageWindow, WorkerScope } from "../../src/service-worker/scope.ts"
 import { work } from "../../src/service-worker/worker.ts";
 
 const ROOT = "https://h/app/";
-const FILES = ["assets/index-1.js", "old-browser.js"];
+const ENTRY = "assets/index-1.js";
+const FILES = [ENTRY, "old-browser.js"];
+/** A page names the script that it begins with. */
+const PAGE_1 = `page 1 ${ENTRY}`;
 
 /** The browser's caches, as far as the worker uses them. */
 class TestCaches {
@@ -12,6 +15,7 @@ class TestCaches {
   constructor(readonly network: (request: Request) => Promise<Response>) {}
 
   keys = (): Promise<string[]> => Promise.resolve([...this.kept.keys()]);
+  has = (name: string): Promise<boolean> => Promise.resolve(this.kept.has(name));
   delete = (name: string): Promise<boolean> => Promise.resolve(this.kept.delete(name));
   open = (name: string): Promise<Pick<Cache, "addAll" | "match" | "put">> => {
     const responses = this.kept.get(name) ?? new Map<string, Response>();
@@ -45,13 +49,13 @@ class TestBrowser {
 
   constructor() {
     this.gateway = new Map([
-      ["/app/", () => new Response("page 1", { headers: { policy: "first" } })],
+      ["/app/", () => new Response(PAGE_1, { headers: { policy: "first" } })],
       ...FILES.map((file) => [`/app/${file}`, () => new Response(file)] as const),
       ["/app/api/status", () => new Response("status")],
     ]);
   }
 
-  start(version = "1"): void {
+  start(version = "1", files = FILES): void {
     const scope: WorkerScope = {
       caches: this.caches as unknown as CacheStorage,
       clients: {
@@ -70,7 +74,18 @@ class TestBrowser {
       },
       addEventListener: (name, listen) => void this.#listeners.set(name, listen),
     };
-    work(scope, { version, files: FILES });
+    work(scope, { version, files, entry: files[0] ?? "" });
+  }
+
+  /** The gateway is replaced by one with a newer page, whose worker is installed. */
+  async upgrade(version: string): Promise<void> {
+    const entry = `assets/index-${version}.js`;
+    this.gateway = new Map([
+      ["/app/", () => new Response(`page ${version} ${entry}`)],
+      [`/app/${entry}`, () => new Response(entry)],
+    ]);
+    this.start(version, [entry]);
+    await this.tell("install");
   }
 
   /** Resolves when all that the worker wants to do is done. */
@@ -107,7 +122,7 @@ describe("the page", () => {
   it("opens while the gateway is away, with all of its files", async () => {
     await browser.tell("install");
     browser.gateway = null;
-    expect(await browser.request("", { mode: "navigate" })).toBe("page 1");
+    expect(await browser.request("", { mode: "navigate" })).toBe(PAGE_1);
     for (const file of FILES) expect(await browser.request(file)).toBe(file);
   });
 
@@ -117,26 +132,39 @@ describe("the page", () => {
     browser.gateway?.delete("/app/old-browser.js");
     browser.start("2");
     await expect(browser.tell("install")).rejects.toThrow();
-    expect(browser.caches.kept.get("sygen-shell-2")?.size ?? 0).toBe(0);
+    expect([...browser.caches.kept.keys()]).toEqual(["sygen-shell-1"]);
+  });
+
+  it("is not kept while its files are being replaced, and what was kept of it stays", async () => {
+    browser.gateway?.set("/app/", () => new Response("page 0 assets/index-0.js"));
+    await expect(browser.tell("install")).rejects.toThrow();
+    expect([...browser.caches.kept.keys()]).toEqual([]);
+    browser.gateway?.set("/app/", () => new Response(PAGE_1, { status: 500 }));
+    await expect(browser.tell("install")).rejects.toThrow();
+    browser.gateway?.set("/app/", () => new Response(PAGE_1));
+    await browser.tell("install");
+    browser.gateway = null;
+    await expect(browser.tell("install")).rejects.toThrow();
+    expect(await browser.request("", { mode: "navigate" })).toBe(PAGE_1);
   });
 
   it("takes new headers from the gateway, as long as it is the same", async () => {
     await browser.tell("install");
     const policy = (): string | null | undefined =>
       browser.caches.kept.get("sygen-shell-1")?.get(ROOT)?.headers.get("policy");
-    browser.gateway?.set("/app/", () => new Response("page 1", { headers: { policy: "second" } }));
-    expect(await browser.request("", { mode: "navigate" })).toBe("page 1");
+    browser.gateway?.set("/app/", () => new Response(PAGE_1, { headers: { policy: "second" } }));
+    expect(await browser.request("", { mode: "navigate" })).toBe(PAGE_1);
     expect(policy()).toBe("second");
     browser.gateway?.set("/app/", () => new Response("page 2", { headers: { policy: "third" } }));
-    expect(await browser.request("", { mode: "navigate" })).toBe("page 1");
+    expect(await browser.request("", { mode: "navigate" })).toBe(PAGE_1);
     expect(policy()).toBe("second");
-    browser.gateway?.set("/app/", () => new Response("page 1", { status: 500, headers: { policy: "fourth" } }));
+    browser.gateway?.set("/app/", () => new Response(PAGE_1, { status: 500, headers: { policy: "fourth" } }));
     await browser.request("", { mode: "navigate" });
     expect(policy()).toBe("second");
   });
 
   it("comes from the gateway where the browser has thrown the copy away", async () => {
-    expect(await browser.request("", { mode: "navigate" })).toBe("page 1");
+    expect(await browser.request("", { mode: "navigate" })).toBe(PAGE_1);
     expect(await browser.request("old-browser.js")).toBe("old-browser.js");
   });
 });
@@ -151,7 +179,6 @@ describe("what is not the page", () => {
     ["hooks/1", { method: "POST" }],
     ["health", {}],
     ["docs", { mode: "navigate" }],
-    ["assets/unknown.js", {}],
     ["assets/index-1.js", { method: "POST" }],
     ["../assets/index-1.js", {}],
     ["https://other/app/assets/index-1.js", {}],
@@ -165,11 +192,9 @@ describe("what is not the page", () => {
 });
 
 describe("a newer version", () => {
-  it("waits until a person wants it, and then the older one is gone", async () => {
+  it("waits until a person wants it", async () => {
     await browser.tell("install");
-    browser.caches.kept.set("somebody-elses", new Map());
-    browser.start("2");
-    await browser.tell("install");
+    await browser.upgrade("2");
     expect(browser.skipped).toBe(0);
     await browser.tell("message", { data: { type: "open" } });
     await browser.tell("message", { data: null });
@@ -177,15 +202,46 @@ describe("a newer version", () => {
     await browser.tell("message", { data: { type: "activate" } });
     expect(browser.skipped).toBe(1);
     await browser.tell("activate");
-    expect([...browser.caches.kept.keys()].sort()).toEqual(["somebody-elses", "sygen-shell-2"]);
     expect(browser.claimed).toBe(1);
+  });
+
+  it("leaves windows of the one before all that they may load yet, and only that", async () => {
+    await browser.tell("install");
+    await browser.upgrade("2");
+    await browser.tell("activate");
+    expect(await browser.request("assets/index-2.js")).toBe("assets/index-2.js");
+    expect(await browser.request("assets/index-1.js")).toBe("assets/index-1.js");
+    expect(await browser.request("old-browser.js")).toBeNull();
+    expect(await browser.request("", { mode: "navigate" })).toBe("page 2 assets/index-2.js");
+  });
+
+  it("asks the gateway for files that no version has, and does not keep them", async () => {
+    await browser.tell("install");
+    browser.gateway?.set("/app/assets/other.js", () => new Response("other"));
+    expect(await browser.request("assets/other.js")).toBe("other");
+    browser.gateway?.delete("/app/assets/other.js");
+    expect(await browser.request("assets/other.js")).toBe("");
+  });
+
+  it("takes away what is older than two versions, and nothing of others", async () => {
+    browser.caches.kept.set("somebody-elses", new Map());
+    await browser.tell("install");
+    for (const version of ["2", "3", "4"]) await browser.upgrade(version);
+    expect(browser.caches.kept.size).toBe(5);
+    await browser.tell("activate");
+    const kept = ["somebody-elses", ...["2", "3", "4"].map((version) => `sygen-shell-${version}`)];
+    expect([...browser.caches.kept.keys()]).toEqual(kept);
   });
 });
 
 describe("a press on a notification", () => {
-  function windowOf(visibilityState: DocumentVisibilityState): PageWindow & { readonly said: unknown[] } {
+  function windowOf(
+    visibilityState: DocumentVisibilityState,
+    url = `${ROOT}#/chat/z`,
+  ): PageWindow & { readonly said: unknown[] } {
     const said: unknown[] = [];
     return {
+      url,
       visibilityState,
       said,
       focus: () => Promise.resolve(said.push("focus")),
@@ -207,6 +263,13 @@ describe("a press on a notification", () => {
     browser.windows = [hidden];
     await press({ hash: "#/notifications" });
     expect(hidden.said).toEqual(["focus", { type: "open", hash: "#/notifications" }]);
+  });
+
+  it("leaves windows alone that show something else of the gateway", async () => {
+    const docs = windowOf("visible", `${ROOT}docs#/chat/z`);
+    browser.windows = [docs];
+    await press({ hash: "#/chat/a" });
+    expect([docs.said, browser.opened]).toEqual([[], [`${ROOT}#/chat/a`]]);
   });
 
   it("opens a window where there is none, and never another place than one of the page's", async () => {
