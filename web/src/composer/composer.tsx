@@ -43,6 +43,7 @@ export function Composer({ open, editing }: ComposerGiven): JSX.Element {
   const attachments = useMemo(() => attachmentsOf(gateway.http, chat.key), [gateway, chat.key]);
   const field = useRef<HTMLTextAreaElement>(null);
   const picker = useRef<HTMLInputElement>(null);
+  const isCollecting = useRef(false);
   const [isWaiting, setWaiting] = useState(false);
   const [isRecording, setRecording] = useState(false);
   const [chosen, setChosen] = useState(0);
@@ -68,38 +69,36 @@ export function Composer({ open, editing }: ComposerGiven): JSX.Element {
   const stop = (): void => {
     void chat.abort().catch((error: unknown) => tell(error));
   };
+  /** The files that are on their way are waited for; the message itself is kept at once, and others may follow it. */
   const send = async (): Promise<void> => {
-    if (isEmpty || isWaiting) return;
+    if (isCollecting.current || (draft.peek().trim() === "" && attachments.items.peek().length === 0)) return;
+    isCollecting.current = true;
     setWaiting(true);
+    const prompts = await attachments.settled();
+    isCollecting.current = false;
+    setWaiting(false);
+    focus();
+    if (prompts === null) {
+      toast({ text: t("composer.notUploaded"), tone: "danger" });
+      return;
+    }
+    const typed = draft.peek();
+    const message = withIncoming(prompts, typed);
+    const size = bytesOf(message);
+    if (size > MOST_BYTES) {
+      const sizes = { size: Math.ceil(size / 1000), most: MOST_BYTES / 1000 };
+      toast({ text: t("composer.tooLong", sizes), tone: "danger" });
+      return;
+    }
     try {
-      const prompts = await attachments.settled();
-      if (prompts === null) {
-        toast({ text: t("composer.notUploaded"), tone: "danger" });
-        return;
-      }
-      const typed = draft.peek();
-      const message = withIncoming(prompts, typed);
-      const size = bytesOf(message);
-      if (size > MOST_BYTES) {
-        toast({
-          text: t("composer.tooLong", { size: Math.ceil(size / 1000), most: MOST_BYTES / 1000 }),
-          tone: "danger",
-        });
-        return;
-      }
       if (editing.peek() !== null && isBusy) await chat.abort();
       write("");
       attachments.clear();
       editing.value = null;
-      await chat.send(message).catch((error: unknown) => {
-        write(typed);
-        tell(error);
-      });
+      await chat.send(message);
     } catch (error) {
+      if (draft.peek() === "") write(typed);
       tell(error);
-    } finally {
-      setWaiting(false);
-      focus();
     }
   };
   const take = (name: CommandName): void => {
