@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import pty
 import re
@@ -144,6 +145,7 @@ class Terminal:
         )
         os.close(slave)
         self.seen = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a read may end in the middle of a sign
 
     def __enter__(self) -> Self:
         return self
@@ -202,7 +204,7 @@ class Terminal:
             chunk = b""
         if b"\x1b[6n" in chunk:  # where is the cursor?
             os.write(self._master, b"\x1b[1;1R")
-        self.seen += _CONTROLS.sub("", chunk.decode("utf-8", "replace"))
+        self.seen += _CONTROLS.sub("", self._decoder.decode(chunk))
         return bool(chunk)
 
     def __exit__(self, *_exc: object) -> None:
