@@ -23,14 +23,14 @@
     for (const { startTime, duration } of list.getEntries()) probe.long.push([startTime, duration]);
   }).observe({ entryTypes: ["longtask"] });
 
-  const painted = new MessageChannel(); // its message comes after what the frame has drawn
   let last = -1;
-  painted.port1.onmessage = () => {
+  const look = () => {
     const marker = newest();
     if (marker > last) probe.seen.push([performance.now(), (last = marker)]);
   };
   const watch = () => {
-    painted.port2.postMessage(null);
+    // The task after the one that draws this frame: a plain message would queue behind the frames of the socket.
+    void scheduler.postTask(look, { priority: "user-blocking" });
     requestAnimationFrame(watch);
   };
   requestAnimationFrame(watch);
