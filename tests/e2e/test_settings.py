@@ -1,4 +1,4 @@
-"""Choices, gateways, the palette, and the page without its gateway."""
+"""Choices, gateways, and the page without its gateway."""
 
 from __future__ import annotations
 
@@ -115,29 +115,6 @@ async def test_several_gateways_one_page(
         kept = await person.all_that_is_kept()
         assert home.url not in kept
         assert "key that" not in kept
-
-
-async def test_the_palette_finds_commands_and_chats_by_keys_alone(person: Person) -> None:
-    page = person.page
-    await person.gateway.new_chat("Far away mountains")
-    await person.come()
-    await person.is_connected()
-    await page.keyboard.press("Control+k")
-    search = page.get_by_role("combobox", name="Search commands and chats")
-    await expect(search).to_be_focused()
-    await search.fill("mountains")
-    await expect(page.get_by_role("option")).to_have_text(re.compile("Far away mountains"))
-    await search.press("Enter")
-    await expect(page.get_by_role("heading", name="Far away mountains", level=1)).to_be_visible()
-    await page.keyboard.press("Control+k")
-    await search.fill("automat")
-    await search.press("Enter")
-    await expect(page.get_by_role("heading", name="Automation", level=1)).to_be_visible()
-    await page.keyboard.press("?")
-    sheet = page.get_by_role("dialog", name="Keyboard shortcuts")
-    await expect(sheet).to_contain_text("While a message is typed")
-    await page.keyboard.press("Escape")
-    await expect(sheet).to_be_hidden()
 
 
 async def test_the_page_opens_without_its_gateway_and_what_was_sent_then_arrives(

@@ -11,7 +11,10 @@ export interface Command {
   readonly id: string;
   readonly title: string;
   readonly icon?: IconNode;
-  /** Such as `mod+k` (Ctrl, or Command on a Mac), `mod+shift+o`, `escape`, `?`. Without `mod` it does nothing while something is typed. */
+  /**
+   * Such as `mod+k` (Ctrl, or Command on a Mac), `mod+shift+o`, `escape`, `?`. Without `mod` it does nothing while something is
+   * typed, unless the keys mean nothing there.
+   */
   readonly keys?: string;
   /** Not in the palette, as for keys that make sense only where one is. */
   readonly isOnlyKeys?: boolean;
@@ -51,12 +54,18 @@ export function followKeys(page: Window): void {
     const isTyping = event.target instanceof HTMLElement && isField(event.target);
     for (const group of [...registered.peek()].reverse()) {
       const found = group.find(({ keys }) => keys === pressed);
-      if (found === undefined || (isTyping && !pressed.includes("mod+") && pressed !== "escape")) continue;
+      if (found === undefined || (isTyping && !isNothingTyped(pressed, event.target))) continue;
       event.preventDefault();
       found.run();
       return;
     }
   });
+}
+
+/** Whether the keys do not write, move or open anything in the field that has them. */
+function isNothingTyped(pressed: string, field: EventTarget | null): boolean {
+  if (pressed.includes("mod+") || pressed === "escape") return true;
+  return pressed.startsWith("alt+arrow") && field instanceof HTMLTextAreaElement && !isMac;
 }
 
 function keysOf(event: KeyboardEvent): string {

@@ -39,7 +39,11 @@ export function useOpening(gateway: GatewayState, session: string | null, attemp
       if (known !== undefined) open(known);
       else {
         opening.value = { phase: "opening" };
-        void ask(gateway, session).then(open, (error: unknown) => {
+        const openAsked = (asked: Session): void => {
+          gateway.sessions.know(asked);
+          open(asked);
+        };
+        void ask(gateway, session).then(openAsked, (error: unknown) => {
           if (isOver) return;
           if (!(error instanceof GatewayError)) throw error;
           opening.value = error.code === "not_found" ? { phase: "missing" } : { phase: "failed", error };

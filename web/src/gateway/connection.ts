@@ -85,6 +85,8 @@ export class Connection {
   #onlineSince = 0;
   #heard = false;
   #wasDeleted = false;
+  /** Somebody woke us while an attempt was on its way that may have begun too early. */
+  #isWoken = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #forgetWakes: (() => void) | null = null;
 
@@ -138,6 +140,7 @@ export class Connection {
   #attempt(): void {
     clearTimeout(this.#timer);
     this.#attemptedAt = Date.now();
+    this.#isWoken = false;
     this.#become({ phase: "connecting", attempt: this.#attempts++ });
     let handshake: Handshake;
     let socket: WebSocket;
@@ -237,13 +240,19 @@ export class Connection {
     const state = this.#state;
     const age = Date.now() - this.#attemptedAt;
     if (state.phase === "online") this.#ping(PONG_WITHIN_AFTER_WAKING_MS);
-    else if (state.phase === "connecting" && age >= STALE_ATTEMPT_MS) {
+    else if (state.phase === "connecting") {
+      this.#isWoken = true;
+      if (age < STALE_ATTEMPT_MS) return;
       this.#drop(1000); // it began on another network, or on none
       this.#attempt();
     } else if (state.phase === "offline") {
-      const pause = Math.max(0, LEAST_BETWEEN_WAKES_MS - age);
+      const pause = this.#pauseWhenWoken();
       if (state.retryAt - Date.now() > pause) this.#attemptIn(pause, state.reason);
     }
+  }
+
+  #pauseWhenWoken(): number {
+    return Math.max(0, LEAST_BETWEEN_WAKES_MS - (Date.now() - this.#attemptedAt));
   }
 
   // --- the end of it -------------------------------------------------------------------------------------------------
@@ -261,8 +270,13 @@ export class Connection {
       this.#become({ phase: "refused", reason: "session_deleted" });
     } else {
       this.#wasDeleted = false;
-      const pause = this.#pauses.next(isTrouble || reason === "gateway_busy" ? LEAST_PAUSE_AFTER_TROUBLE_MS : 0);
-      this.#attemptIn(pause, this.#surroundings.hasNetwork() || isTrouble ? reason : "no_network");
+      const least = isTrouble || reason === "gateway_busy" ? LEAST_PAUSE_AFTER_TROUBLE_MS : 0;
+      const pause = this.#pauses.next(least);
+      const soon = Math.max(least, this.#pauseWhenWoken());
+      this.#attemptIn(
+        this.#isWoken ? Math.min(pause, soon) : pause,
+        this.#surroundings.hasNetwork() || isTrouble ? reason : "no_network",
+      );
     }
     if (wasOnline) this.losses.tell();
   }

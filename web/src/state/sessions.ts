@@ -18,6 +18,8 @@ export class Sessions {
 
   readonly #gateway: Gateway;
   readonly #list = signal<readonly Session[] | null>(null);
+  /** What was asked for one by one, and is not in what was read of the list. */
+  readonly #strays = signal<readonly Session[]>([]);
   readonly #hidden = signal<ReadonlySet<string>>(new Set());
   readonly #hasMore = signal(false);
   readonly #trouble = signal<ErrorCode | null>(null);
@@ -27,7 +29,10 @@ export class Sessions {
 
   constructor(gateway: Gateway) {
     this.#gateway = gateway;
-    this.list = computed(() => this.#list.value?.filter(({ id }) => !this.#hidden.value.has(id)) ?? null);
+    this.list = computed(() => {
+      const all = this.#list.value === null ? null : withStrays(this.#list.value, this.#strays.value);
+      return all?.filter(({ id }) => !this.#hidden.value.has(id)) ?? null;
+    });
     this.hasMore = this.#hasMore;
     this.trouble = this.#trouble;
     this.#endings = [
@@ -46,6 +51,7 @@ export class Sessions {
       const isPart = newest.length === PAGE;
       const older = isPart ? olderThan(newest, this.#list.peek() ?? []) : [];
       this.#list.value = [...newest, ...older];
+      this.#strays.value = isPart ? olderThan(newest, this.#strays.peek()) : [];
       this.#hasMore.value = isPart && (older.length === 0 || this.#hasMore.peek());
       this.#trouble.value = null;
     } catch (error) {
@@ -61,6 +67,11 @@ export class Sessions {
     const more = await this.#gateway.api.sessions.list({ includeArchived: true, limit: PAGE, before: last.id });
     this.#list.value = [...known, ...more];
     this.#hasMore.value = more.length === PAGE;
+  }
+
+  /** A chat that the list may not reach to: made elsewhere a moment ago, or further down than was read. */
+  know(session: Session): void {
+    this.#strays.value = [session, ...this.#strays.peek().filter(({ id }) => id !== session.id)];
   }
 
   /** Something was said in a chat, so titles, order and counts may be others. */
@@ -119,7 +130,7 @@ export class Sessions {
   }
 
   async #change(id: string, fields: Partial<Session>, ask: () => Promise<Session>): Promise<void> {
-    const before = this.#list.peek()?.find((session) => session.id === id);
+    const before = this.list.peek()?.find((session) => session.id === id);
     this.#put(id, fields);
     try {
       this.#put(id, await ask());
@@ -130,8 +141,9 @@ export class Sessions {
   }
 
   #put(id: string, fields: Partial<Session>): void {
-    const list = this.#list.peek();
-    this.#list.value = list?.map((session) => (session.id === id ? { ...session, ...fields } : session)) ?? null;
+    const changed = (session: Session): Session => (session.id === id ? { ...session, ...fields } : session);
+    this.#list.value = this.#list.peek()?.map(changed) ?? null;
+    this.#strays.value = this.#strays.peek().map(changed);
   }
 }
 
@@ -139,6 +151,12 @@ export class Sessions {
 function olderThan(newest: readonly Session[], known: readonly Session[]): Session[] {
   const [last, there] = [newest.at(-1)?.updatedAt ?? 0, new Set(newest.map(({ id }) => id))];
   return known.filter(({ id, updatedAt }) => updatedAt <= last && !there.has(id));
+}
+
+function withStrays(list: readonly Session[], strays: readonly Session[]): readonly Session[] {
+  const there = new Set(list.map(({ id }) => id));
+  const missing = strays.filter(({ id }) => !there.has(id));
+  return missing.length === 0 ? list : [...list, ...missing].sort((one, other) => other.updatedAt - one.updatedAt);
 }
 
 const isSeen = (): boolean => typeof document === "undefined" || document.visibilityState === "visible";

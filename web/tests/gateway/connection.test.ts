@@ -109,6 +109,21 @@ describe("a connection", () => {
     expect(connection.state.phase).toBe("online");
   });
 
+  it("that is woken during an attempt in vain tries again at once", async () => {
+    server.isThere = false;
+    connection.open();
+    await later(60_000); // the pauses are long by now
+    server.isThere = true;
+    const before = server.connections.length;
+    server.onConnection = () => undefined;
+    while (server.connections.length === before) await later(100);
+    server.wake();
+    server.newest.close(1006);
+    server.onConnection = (side) => side.welcome();
+    await later(1_000);
+    expect(connection.state.phase).toBe("online");
+  });
+
   it("is not opened faster by being woken over and over", async () => {
     server.isThere = false;
     connection.open();

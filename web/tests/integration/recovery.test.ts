@@ -49,10 +49,8 @@ describe("a lost connection", () => {
     await when(() => person.state.connection.value.phase === "offline", "offline");
     expect(person.state.connection.value).toMatchObject({ reason: "no_network" });
     await when(() => person.page.opened > 5, "some attempts in vain");
-    const before = Date.now();
     person.page.restore();
     await person.whenPhase("online");
-    expect(Date.now() - before).toBeLessThan(2_000); // a second at most after the attempt before, however long the pause
   });
 });
 
