@@ -229,7 +229,9 @@ class Watch:
 
     def expect_lost_connections(self) -> None:
         self.expect(r"WebSocket connection to '.*' failed", r"net::ERR_(CONNECTION|EMPTY|INTERNET|NETWORK|SOCKET)\w*")
-        self.expect("An unknown error occurred when fetching the script")  # of the service worker, by the browser itself
+        self.expect(
+            "An unknown error occurred when fetching the script"
+        )  # of the service worker, by the browser itself
 
     def unexpected(self) -> list[str]:
         return [trouble for trouble in self.troubles if not any(one.search(trouble) for one in self._expected)]

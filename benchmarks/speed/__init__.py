@@ -1,0 +1,1 @@
+"""What the gateway costs beside the plain way to do the same: see `run.py`."""
