@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,15 +32,18 @@ class Running:
 
 
 @contextmanager
-def gateway(*arguments: str, home: Path | None = None) -> Iterator[Running]:
-    """`sygen serve` with `arguments`, on a free port, in a fresh home unless one is given. Killed at the end: nothing is kept."""
+def gateway(*arguments: str, home: Path | None = None, settings: Mapping[str, str] | None = None) -> Iterator[Running]:
+    """`sygen serve` with `arguments`, on a free port, in a fresh home unless one is given. Killed at the end: nothing is kept.
+
+    `settings`: more of its environment.
+    """
     with TemporaryDirectory(prefix="sygen-benchmark-") as folder:
         place = home or Path(folder) / "home"
         with (Path(folder) / "log").open("w+b") as log:
             started = time.perf_counter()
             process = subprocess.Popen(
                 [*COMMAND, "serve", "--host", "127.0.0.1", "--port", "0", *arguments],
-                env=environment(place),
+                env=environment(place) | dict(settings or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -85,6 +85,7 @@ class Connection:
         self._outbox: Outbox | None = None
         self._conversation: Conversation | None = None
         self._form = PLAIN
+        self._follows: Form | None = None  # the form of events of turns that others began
         self._device: str | None = None
         self._turns: dict[str, Form] = {}  # those that this client began, with the form of their events
         self._requests: Requests | None = None
@@ -186,14 +187,13 @@ class Connection:
         self._socket.send(encode_auth_ok(answer))
         self._socket.authenticated()
         self._key, self._encryption, self._form = admission.key, admission.encryption, admission.form
+        self._follows = admission.form if admission.form.sync else None
         self._conversation = conversation
         self._outbox = Outbox(
             self._socket,
             admission.encryption,
             send_timeout_s=self._context.limits.send_timeout_s,
-            encode_delta=lambda turn_id, form, text, seq: (
-                self._encode(LoggedEvent(seq, turn_id, TextDelta(text)), form) or b""
-            ),
+            encode=self._wire,
         )
         self._requests = Requests(self._answer_request, self._outbox) if admission.request.rpc else None
         self._device = admission.request.device
@@ -353,33 +353,37 @@ class Connection:
         outbox, event = self._outbox, logged.event
         if outbox is None:
             return
+        form = self._turns.get(logged.turn_id, self._follows)
+        if isinstance(event, TextDelta):
+            if form is not None:
+                outbox.put_delta(logged, form)
+            return
         if isinstance(event, SessionDeleted):
             self._deleted(event)
             return
-        form = self._turns.get(logged.turn_id, self._form if self._form.sync else None)
         if form is None:
             return
         if isinstance(event, Result | Failed):
             self._turns.pop(logged.turn_id, None)
         if isinstance(event, Result) and len(event.text) > LARGE_BYTES // 2:
-            outbox.put_large(len(event.text), lambda: self._encode(logged, form) or b"")
-            return
-        number = form.number
+            outbox.put_large(len(event.text), lambda: self._encode(logged, form))
+        elif wire := self._wire(logged, form):
+            outbox.put(wire)
+
+    def _wire(self, logged: LoggedEvent, form: Form) -> bytes:
+        """The event for clients of that form; nothing if they do not get it. Encoded once for all of them."""
         wires = logged.wires
         if wires is None:
             wires = logged.wires = {}
-        wire = wires.get(number)
+        wire = wires.get(form.number)
         if wire is None:
-            wire = wires[number] = self._encode(logged, form) or b""
-        if isinstance(event, TextDelta) and len(wire) <= LARGE_BYTES:
-            outbox.put_delta(logged.turn_id, form, event.data, logged.seq, wire)
-        elif wire:
-            outbox.put(wire)
+            wire = wires[form.number] = self._encode(logged, form)
+        return wire
 
-    def _encode(self, logged: LoggedEvent, form: Form) -> bytes | None:
+    def _encode(self, logged: LoggedEvent, form: Form) -> bytes:
         conversation = self._conversation if form.sync and logged.seq != _NO_PLACE else None
         cursor = "" if conversation is None else f"{conversation.log.epoch}:{logged.seq}"
-        return encode_event(logged.event, form, turn_id=logged.turn_id, cursor=cursor)
+        return encode_event(logged.event, form, turn_id=logged.turn_id, cursor=cursor) or b""
 
     def _deleted(self, event: SessionDeleted) -> None:
         if wire := encode_event(event, self._form):

@@ -12,6 +12,8 @@ import msgspec
 from sygen_bot.api.crypto import E2ESession
 from sygen_bot.api.protocol import CLOSE_TRY_LATER, MAX_MERGED_DELTA_CHARS, Form
 from sygen_bot.api.socket import Socket
+from sygen_bot.events import TextDelta
+from sygen_bot.session.log import LoggedEvent
 
 LARGE_BYTES: Final = 64 * 1024
 FULL_BYTES: Final = 256 * 1024
@@ -19,13 +21,12 @@ MOST_BYTES: Final = 32 * 1024 * 1024
 
 
 class _Merged(msgspec.Struct):
-    """Adjacent text deltas of one turn, waiting to become one. `seq`: the place after the last of them."""
+    """Adjacent text deltas of one turn, waiting to become one. `last` is the newest of them, `size` their characters."""
 
-    turn_id: str
+    last: LoggedEvent
     form: Form
     parts: list[str]
     size: int
-    seq: int
 
 
 class _Large(msgspec.Struct):
@@ -45,7 +46,7 @@ class Outbox:
     Events over `LARGE_BYTES` are encoded and encrypted on another thread, those behind them wait. A client that takes
     nothing for `send_timeout_s` while more than `FULL_BYTES` wait is closed with 1013.
 
-    `encode_delta(turn_id, form, text, seq)` encodes a delta that was made of several.
+    `encode` makes the payload of an event for a client of that form.
     """
 
     def __init__(
@@ -54,12 +55,12 @@ class Outbox:
         encryption: E2ESession,
         *,
         send_timeout_s: float,
-        encode_delta: Callable[[str, Form, str, int], bytes],
+        encode: Callable[[LoggedEvent, Form], bytes],
     ) -> None:
         self._socket = socket
         self._encryption = encryption
         self._send_timeout_s = send_timeout_s
-        self._encode_delta = encode_delta
+        self._encode = encode
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
         self._encoding: asyncio.Future[bytes] | None = None
@@ -75,24 +76,27 @@ class Outbox:
         else:
             self._wait(payload, len(payload))
 
-    def put_delta(self, turn_id: str, form: Form, delta: str, seq: int, payload: bytes) -> None:
-        """Send a text delta that ends at the place `seq`; `payload` is its encoding."""
-        if not self._waiting and self._encoding is None and self._socket.writable:
-            self._socket.send(self._encryption.seal(payload))
+    def put_delta(self, delta: LoggedEvent, form: Form) -> None:
+        """Send a text delta."""
+        waiting = self._waiting
+        text: str = delta.event.data  # type: ignore[union-attr]  # it is a text delta
+        if not waiting and self._encoding is None and self._socket.writable and len(text) <= MAX_MERGED_DELTA_CHARS:
+            self._socket.send(self._encryption.seal(self._encode(delta, form)))
             return
-        last = self._waiting[-1] if self._waiting else None
+        last = waiting[-1] if waiting else None
         if (
             isinstance(last, _Merged)
-            and (last.turn_id, last.form) == (turn_id, form)
-            and last.size + len(payload) <= MAX_MERGED_DELTA_CHARS
+            and last.form is form
+            and last.last.turn_id == delta.turn_id
+            and last.size + len(text) <= MAX_MERGED_DELTA_CHARS
         ):
-            last.parts.append(delta)
-            last.size += len(payload)
-            last.seq = seq
-            self._waiting_bytes += len(delta)
+            last.parts.append(text)
+            last.size += len(text)
+            last.last = delta
+            self._waiting_bytes += len(text)
             self._check_full()
         else:
-            self._wait(_Merged(turn_id, form, [delta], len(payload), seq), len(delta))
+            self._wait(_Merged(delta, form, [text], len(text)), len(text))
 
     def put_large(self, size: int, encode: Callable[[], bytes]) -> None:
         """Send an event of about `size` bytes that is still to be encoded, on another thread."""
@@ -107,8 +111,7 @@ class Outbox:
             item = self._waiting.popleft()
             self._waiting_bytes -= _size(item)
             if isinstance(item, _Merged):
-                payload = self._encode_delta(item.turn_id, item.form, "".join(item.parts), item.seq)
-                self._socket.send(self._encryption.seal(payload))
+                self._send_merged(item)
             elif isinstance(item, bytes) and len(item) <= LARGE_BYTES:
                 self._socket.send(self._encryption.seal(item))
             else:
@@ -139,6 +142,16 @@ class Outbox:
         else:
             self._check_full()
 
+    def _send_merged(self, merged: _Merged) -> None:
+        delta, parts = merged.last, merged.parts
+        if len(parts) > 1:
+            delta = LoggedEvent(delta.seq, delta.turn_id, TextDelta("".join(parts)))
+        payload = self._encode(delta, merged.form)
+        if len(payload) <= LARGE_BYTES:
+            self._socket.send(self._encryption.seal(payload))
+        else:
+            self._encode_elsewhere(payload)
+
     def _encode_elsewhere(self, item: bytes | _Large) -> None:
         seal = self._encryption.sealer()
         encode = item.encode if isinstance(item, _Large) else lambda: item
@@ -164,9 +177,7 @@ class Outbox:
 
 def _size(item: _Waiting) -> int:
     match item:
-        case _Merged(parts=parts):
-            return sum(map(len, parts))
-        case _Large(size=size):
+        case _Merged(size=size) | _Large(size=size):
             return size
         case _:
             return len(item)

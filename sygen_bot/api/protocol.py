@@ -557,11 +557,12 @@ class Form(msgspec.Struct, frozen=True):
     sync: bool = False
     full_tools: bool = False
     approvals: bool = False
+    number: int = 0
+    """A small number of its own for each form; it is filled in."""
 
-    @property
-    def number(self) -> int:
-        """A small number of its own for each form."""
-        return self.turn_ids + 2 * self.sync + 4 * self.full_tools + 8 * self.approvals
+    def __post_init__(self) -> None:
+        number = self.turn_ids + 2 * self.sync + 4 * self.full_tools + 8 * self.approvals
+        msgspec.structs.force_setattr(self, "number", number)
 
 
 PLAIN: Final = Form()
@@ -571,9 +572,9 @@ def encode_event(event: SessionEvent, form: Form = PLAIN, *, turn_id: str = "", 
     """A session event for a client, or None if a client of that form does not get it."""
     turn = turn_id if form.turn_ids or form.sync else ""
     place = cursor if form.sync else ""
+    if isinstance(event, TextDelta):  # before all others, since there are so many of them
+        return _encode(_TextDeltaMessage(event.data, turn, place))
     match event:
-        case TextDelta(data):
-            return _encode(_TextDeltaMessage(data, turn, place))
         case ThinkingDelta(data):
             return _encode(_ThinkingDeltaMessage(data, turn, place)) if form.full_tools else None
         case ToolActivity():

@@ -26,7 +26,7 @@ from sygen_bot.orchestrator.fairness import FairShare
 from sygen_bot.orchestrator.freshness import Freshness
 from sygen_bot.orchestrator.policy import verdict
 from sygen_bot.orchestrator.pump import Pump
-from sygen_bot.orchestrator.recorder import TurnRecorder
+from sygen_bot.orchestrator.recorder import Recorder
 from sygen_bot.orchestrator.session import REAP_LIMIT_S, LiveSession, TurnStore
 from sygen_bot.orchestrator.turn import TurnJob
 from sygen_bot.providers.base import Approver, Attachment, Decision, Policy, Provider, TaskStarter, ToolRequest, Turn
@@ -115,6 +115,7 @@ class Orchestrator:
         self._start_task = start_task
         self._clock = clock
         self._share = FairShare()
+        self._recorder = Recorder(store)
         self._pump = Pump(share=self._share, max_answer_bytes=max_answer_bytes)
         self._approvals = approvals
         self._max_parallel_turns = max_parallel_turns
@@ -280,6 +281,7 @@ class Orchestrator:
             _, hanging = await asyncio.wait(idle, timeout=REAP_LIMIT_S)
             for task in hanging:  # its provider breaks its promise: that is no reason to run for ever
                 task.cancel()
+        await self._recorder.close()
 
     # --- one message --------------------------------------------------------------------------------------------------
 
@@ -372,14 +374,13 @@ class Orchestrator:
             if session.keep_context(target.provider, resume_token) and not saving:
                 delays.append(loop.call_later(_CONTEXT_DELAY_S, save))
 
-        recorder = TurnRecorder(self._store, session.log, job.turn_id, after_seq=job.user_seq or 0)
-        recording = asyncio.create_task(recorder.run(), name=f"record {job.turn_id}")
+        record = self._recorder.follow(session.log, job.turn_id, after_seq=job.user_seq or 0)
         timeout_s = self._turn_timeouts_s.get(target.provider)
         timer = None if timeout_s is None else loop.call_later(timeout_s, session.stop, job, "timeout")
         try:
-            return await self._pump.run(session, job, provider, turn, recorder=recorder, save_context=save_context)
+            return await self._pump.run(session, job, provider, turn, record=record, save_context=save_context)
         finally:
-            recording.cancel()
+            self._recorder.leave(record)
             session.context = ContextUse(self._clock(), session.context.turns)  # a long turn is no pause
             for delay in delays:
                 delay.cancel()

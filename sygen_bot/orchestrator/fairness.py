@@ -24,6 +24,9 @@ class FairShare:
     """
 
     def __init__(self, *, budget_s: float = PASS_BUDGET_S, clock: Callable[[], float] = time.perf_counter) -> None:
+        self.turn_of_loop = 0
+        """Changes with every turn of the event loop in which something was pumped."""
+        self._loop = asyncio.get_running_loop()
         self._budget_s = budget_s
         self._clock = clock
         self._began: float | None = None
@@ -37,7 +40,7 @@ class FairShare:
         now = self._clock()
         if self._began is None:
             self._began = now
-            self._come_back()
+            self._come_back(now)
             return False
         budget_s = HURRIED_BUDGET_S if self._is_hurried(now) else self._budget_s
         return now - self._began >= budget_s or (has_spoken and bool(self._silent))
@@ -54,21 +57,25 @@ class FairShare:
     def _is_hurried(self, now: float) -> bool:
         return self._hurried > 0 and now < self._hurry_until
 
-    def _come_back(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._is_hurried(self._clock()):
-            loop.call_later(HURRIED_PAUSE_S, self._begin_pass)
+    def _come_back(self, now: float) -> None:
+        if self._is_hurried(now):
+            self._loop.call_soon(self._end_turn_of_loop)
+            self._loop.call_later(HURRIED_PAUSE_S, self._begin_pass)
         else:
-            loop.call_soon(self._begin_pass)
+            self._loop.call_soon(self._begin_pass)
+
+    def _end_turn_of_loop(self) -> None:
+        self.turn_of_loop += 1
 
     async def next_pass(self, *, has_spoken: bool) -> None:
         """Wait for this turn's share of a later pass."""
-        waiter = asyncio.get_running_loop().create_future()
+        waiter = self._loop.create_future()
         (self._talking if has_spoken else self._silent).append(waiter)
         await waiter
 
     def _begin_pass(self) -> None:
         self._began = None
+        self.turn_of_loop += 1
         for queue in (self._silent, self._talking):
             while queue:
                 waiter = queue.popleft()
@@ -76,5 +83,5 @@ class FairShare:
                     waiter.set_result(None)
                     if self._silent or self._talking:
                         self._began = self._clock()
-                        self._come_back()
+                        self._come_back(self._began)
                     return

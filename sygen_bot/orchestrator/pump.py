@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import Final
@@ -19,13 +20,17 @@ from sygen_bot.events import (
 )
 from sygen_bot.files.tags import file_refs
 from sygen_bot.orchestrator.fairness import FairShare
-from sygen_bot.orchestrator.recorder import TurnRecorder
+from sygen_bot.orchestrator.recorder import TurnRecord
 from sygen_bot.orchestrator.session import LiveSession
 from sygen_bot.orchestrator.turn import TurnJob
 from sygen_bot.providers.base import Provider, Turn
 from sygen_bot.session.json_value import cut, kept_json
+from sygen_bot.session.log import SessionLog
 from sygen_bot.session.text import speakable
 
+_MOST_CHARS: Final = 8 * 1024
+_MOST_BYTES_OF_CHAR: Final = 6
+"""In a JSON string: `\\u001f`."""
 MAX_TOOL_BYTES: Final = 16 * 1024
 """What is kept and told of a tool's input and output; longer ones are cut."""
 
@@ -47,12 +52,12 @@ class Pump:
         provider: Provider,
         turn: Turn,
         *,
-        recorder: TurnRecorder,
+        record: TurnRecord,
         save_context: Callable[[str], None],
     ) -> Result | None:
         """Run `turn` and return its result, None if it was stopped. Returns when the provider has cleaned up; raises what it raises."""
         started = time.monotonic()
-        finished = await self._pump(session, job, provider, turn, recorder, save_context)
+        finished = await self._pump(session, job, provider, turn, record, save_context)
         if job.has_ended:
             return None
         text = session.log.text(job.turn_id)
@@ -78,12 +83,13 @@ class Pump:
         job: TurnJob,
         provider: Provider,
         turn: Turn,
-        recorder: TurnRecorder,
+        record: TurnRecord,
         save_context: Callable[[str], None],
     ) -> Finished:
-        share, append, turn_id = self._share, session.log.append, job.turn_id
-        room = self._max_answer_bytes
+        share, log, turn_id = self._share, session.log, job.turn_id
+        words = _Words(log, job, record, max_bytes=self._max_answer_bytes)
         has_spoken = False
+        spoke_in = -1  # the turn of the loop in which something was handed on
         events = provider.run(turn)
         try:
             async for event in events:
@@ -93,26 +99,88 @@ class Pump:
                     data = speakable(event.data)
                     if not data:
                         continue
-                    room -= _wire_size(data)
-                    if room < 0:
+                    if not words.fit(data):
                         session.stop(job, "answer_too_large")
                         break
-                    append(turn_id, event if data is event.data else TextDelta(data))
-                    recorder.said(len(data))
+                    if spoke_in == share.turn_of_loop:
+                        words.gather(data)
+                    else:
+                        words.say(event if data is event.data else TextDelta(data))
+                        spoke_in = share.turn_of_loop
                     has_spoken = True
-                elif isinstance(event, Finished):
-                    return event
-                elif isinstance(event, ThinkingDelta) and not event.data:
-                    continue
-                elif isinstance(event, ContextSaved):
-                    save_context(event.resume_token)
                 else:
-                    append(turn_id, _cleaned(event))
+                    words.hand_on()
+                    if isinstance(event, Finished):
+                        return event
+                    if isinstance(event, ContextSaved):
+                        save_context(event.resume_token)
+                    elif not isinstance(event, ThinkingDelta) or event.data:
+                        log.append(turn_id, _cleaned(event))
                 if share.is_spent(has_spoken=has_spoken):
+                    words.hand_on()
                     await share.next_pass(has_spoken=has_spoken)
         finally:
+            words.hand_on()
             await events.aclose()
         return Finished()
+
+
+class _Words:
+    """An answer on its way into the log.
+
+    What an agent says without giving way to the event loop cannot be sent before it does, so it is gathered and handed on as one:
+    at the end of that turn of the loop, or as soon as it is `_MOST_CHARS`.
+    """
+
+    def __init__(self, log: SessionLog, job: TurnJob, record: TurnRecord, *, max_bytes: int) -> None:
+        self._log = log
+        self._job = job
+        self._record = record
+        self._loop = asyncio.get_running_loop()
+        self._gathered: list[str] = []
+        self._chars = 0
+        self._room = max_bytes
+        self._at_most = 0  # bytes that were said since `_room` was measured
+        self._measured = 0  # characters
+        job.hand_on = self.hand_on
+
+    def fit(self, data: str) -> bool:
+        """Whether the answer stays within its bounds with `data`. Measures only where a guess is not enough."""
+        at_most = len(data) * _MOST_BYTES_OF_CHAR
+        if self._at_most + at_most > self._room:
+            self.hand_on()
+            text = self._log.text(self._job.turn_id, start=self._measured)
+            self._room -= _wire_size(text)
+            self._measured += len(text)
+            self._at_most = 0
+            if at_most > self._room and _wire_size(data) > self._room:
+                return False
+        self._at_most += at_most
+        return True
+
+    def say(self, delta: TextDelta) -> None:
+        """Hand it on at once."""
+        if self._gathered:
+            self.hand_on()
+        self._log.append(self._job.turn_id, delta)
+        self._record.said(len(delta.data))
+
+    def gather(self, data: str) -> None:
+        if not self._gathered:
+            self._loop.call_soon(self.hand_on)
+        self._gathered.append(data)
+        self._chars += len(data)
+        if self._chars >= _MOST_CHARS:
+            self.hand_on()
+
+    def hand_on(self) -> None:
+        """Put what was gathered into the log, unless the turn has its end."""
+        if self._gathered:
+            text = "".join(self._gathered)
+            self._gathered.clear()
+            self._chars = 0
+            if not self._job.has_ended:
+                self.say(TextDelta(text))
 
 
 def _wire_size(text: str) -> int:

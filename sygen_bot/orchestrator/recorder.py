@@ -1,9 +1,10 @@
-"""Keeps what a running turn has said, so that a crash loses at most its last moment."""
+"""Keeps what running turns have said, so that a crash loses at most its last moment."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from itertools import islice
 from typing import Final
 
 import structlog
@@ -11,24 +12,98 @@ import structlog
 from sygen_bot.errors import StorageError
 from sygen_bot.orchestrator.session import TurnStore
 from sygen_bot.session.log import SessionLog
+from sygen_bot.storage.sessions import TurnPart
 
 INTERVAL_S: Final = 0.25
 UNSAVED_CHARS: Final = 64 * 1024
+_TOGETHER: Final = 32
+"""Turns that are stored in one transaction: gathering them is one step of the loop."""
 
 _log = structlog.get_logger(__name__)
 
 
-class TurnRecorder:
-    """Stores a turn's new text and trace every `INTERVAL_S` seconds, and sooner when `UNSAVED_CHARS` have come."""
+class Recorder:
+    """Stores the new text and trace of all running turns, together: every `INTERVAL_S` seconds, and sooner what `UNSAVED_CHARS` have come of.
 
-    def __init__(self, store: TurnStore, log: SessionLog, turn_id: str, *, after_seq: int) -> None:
+    It works only while there are turns.
+    """
+
+    def __init__(self, store: TurnStore) -> None:
         self._store = store
+        self._turns: dict[str, TurnRecord] = {}
+        self._much = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def follow(self, log: SessionLog, turn_id: str, *, after_seq: int) -> TurnRecord:
+        """Record a turn from the place `after_seq` of its log on, until `leave`."""
+        record = self._turns[turn_id] = TurnRecord(log, turn_id, after_seq, self._much)
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="recorder")
+        return record
+
+    def leave(self, record: TurnRecord) -> None:
+        """The turn is over: its end is stored elsewhere."""
+        self._turns.pop(record.turn_id, None)
+
+    async def close(self) -> None:
+        """Returns when nothing is being stored any more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        try:
+            await self._record()
+        except Exception:  # noqa: BLE001 - the task ends here; the next turn starts another one
+            _log.exception("recorder_crashed")
+        finally:
+            self._task = None
+
+    async def _record(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time() + INTERVAL_S
+        while self._turns:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(due):
+                    await self._much.wait()
+            self._much.clear()
+            if is_due := loop.time() >= due:
+                due = loop.time() + INTERVAL_S
+            waiting = iter([record for record in self._turns.values() if is_due or record.has_much])
+            while some := list(islice(waiting, _TOGETHER)):
+                await self._store_all(some)
+
+    async def _store_all(self, records: list[TurnRecord]) -> None:
+        parts = [part for record in records if (part := record.new_part()) is not None]
+        if not parts:
+            return
+        try:
+            await self._store.add_parts(parts)
+        except StorageError as error:
+            _log.warning(
+                "parts_not_stored", turns=len(parts), error=str(error)
+            )  # they come again, with what is new by then
+            return
+        for record in records:
+            record.saved()
+
+
+class TurnRecord:
+    """How much of a turn is stored."""
+
+    def __init__(self, log: SessionLog, turn_id: str, after_seq: int, much: asyncio.Event) -> None:
+        self.turn_id: Final = turn_id
         self._log = log
-        self._turn_id = turn_id
+        self._much = much
+        self._number = 0
         self._saved_seq = after_seq
         self._saved_chars = 0
         self._unsaved = 0
-        self._much = asyncio.Event()
+        self._part: TurnPart | None = None
+
+    @property
+    def has_much(self) -> bool:
+        return self._unsaved >= UNSAVED_CHARS
 
     def said(self, chars: int) -> None:
         """Note that `chars` more were logged."""
@@ -36,24 +111,18 @@ class TurnRecorder:
         if self._unsaved >= UNSAVED_CHARS:
             self._much.set()
 
-    async def run(self) -> None:
-        """Store again and again until cancelled. A failing database is tried again at the next turn of the clock."""
-        number = 0
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(INTERVAL_S):
-                    await self._much.wait()
-            self._much.clear()
-            self._unsaved = 0
-            trace = self._log.trace(self._turn_id, after=self._saved_seq)
-            if not trace:
-                continue
-            text = self._log.text(self._turn_id, start=self._saved_chars)
-            try:
-                await self._store.add_part(self._turn_id, number, text, trace)
-            except StorageError as error:
-                _log.warning("part_not_stored", turn_id=self._turn_id, error=str(error))
-                continue
-            number += 1
-            self._saved_seq = trace[-1].seq
-            self._saved_chars += len(text)
+    def new_part(self) -> TurnPart | None:
+        """What came since the last part that was stored."""
+        self._unsaved = 0
+        trace = self._log.trace(self.turn_id, after=self._saved_seq)
+        text = self._log.text(self.turn_id, start=self._saved_chars) if trace else ""
+        self._part = TurnPart(turn_id=self.turn_id, number=self._number, text=text, trace=trace) if trace else None
+        return self._part
+
+    def saved(self) -> None:
+        """The newest part is stored."""
+        if self._part is not None:
+            self._number += 1
+            self._saved_seq = self._part.trace[-1].seq
+            self._saved_chars += len(self._part.text)
+            self._part = None

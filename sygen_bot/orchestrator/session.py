@@ -24,8 +24,7 @@ from sygen_bot.session.key import SessionKey
 from sygen_bot.session.log import SessionLog
 from sygen_bot.session.receipt import Acceptance, Receipt, ReceiptHandler
 from sygen_bot.session.text import speakable
-from sygen_bot.session.trace import TraceEntry
-from sygen_bot.storage.sessions import ContextUse, EndedTurn, KnownMessage, StoredSession, StoredTurn
+from sygen_bot.storage.sessions import ContextUse, EndedTurn, KnownMessage, StoredSession, StoredTurn, TurnPart
 
 REAP_LIMIT_S: Final = 8.0
 """How long a stopped turn may take to clean up before the next one starts regardless (providers promise 5 s)."""
@@ -47,7 +46,7 @@ class TurnStore(Protocol):
         on_done: Callable[[KnownMessage | Exception | None], None],
     ) -> None: ...
     async def begin(self, turn_id: str, *, user_seq: int) -> None: ...
-    async def add_part(self, turn_id: str, number: int, text: str, trace: Sequence[TraceEntry]) -> None: ...
+    async def add_parts(self, parts: Sequence[TurnPart]) -> None: ...
     async def finish(
         self,
         session_id: str,
@@ -354,6 +353,7 @@ class LiveSession:
         for job in jobs:
             if job.has_ended:
                 continue
+            job.hand_on()
             end = Result(
                 self.log.text(job.turn_id),
                 aborted=True,

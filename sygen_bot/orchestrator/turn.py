@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sygen_bot.events import AbortReason, TurnEnd
@@ -15,6 +16,7 @@ class TurnJob:
 
     `ordinal`: its place among the turns of its session; `user_seq`: the place of its message in the log, once it has one.
     `has_begun`: it is stored as one that the agent gets at once. `ending`: how it ends, as soon as that is decided. `done`: the same, when it is stored and everybody was told.
+    `hand_on` puts into the log what the agent has said by now.
     """
 
     turn_id: str
@@ -31,6 +33,7 @@ class TurnJob:
     provider: str | None = None
     model: str | None = None
     began: float | None = None  # by the monotonic clock
+    hand_on: Callable[[], None] = field(default=lambda: None)
 
     @property
     def duration_ms(self) -> int:

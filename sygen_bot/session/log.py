@@ -135,6 +135,16 @@ class _TurnRecord:
     end: LoggedEvent | None = None
 
 
+@dataclass(slots=True, eq=False)
+class _Run:
+    """What the next delta of its turn may continue: a run of text, or of thinking."""
+
+    turn_id: str
+    record: _TurnRecord
+    span: TextSpan | None = None
+    thinking: _Thinking | None = None
+
+
 class SessionLog:
     """The log of one session. Appending is one step on the event loop: subscribers see every event once, in order.
 
@@ -147,7 +157,7 @@ class SessionLog:
         self._start = seq
         self._turns: dict[str, _TurnRecord] = {}
         self._ended: list[str] = []
-        self._last: tuple[str, TextSpan | _Thinking] | None = None  # the run that the next delta may continue
+        self._last: _Run | None = None
         self._subscribers: tuple[Subscriber, ...] = ()
         self.turns_changed = 0
         """Counts messages and ends, so that who read something elsewhere can tell whether it is still the whole."""
@@ -168,11 +178,10 @@ class SessionLog:
 
     def append(self, turn_id: str, event: SessionEvent, *, seq: int | None = None) -> LoggedEvent:
         """Record `event` and hand it to every subscriber. `seq`: its place, ahead of the newest; the next one without."""
-        kind = type(event)
-        if kind is TextDelta:
-            logged = self._append_text(turn_id, event)  # type: ignore[arg-type]  # a check by type costs less than isinstance
-        elif kind is ThinkingDelta:
-            logged = self._append_thinking(turn_id, event)  # type: ignore[arg-type]
+        if isinstance(event, TextDelta):
+            logged = self._append_text(turn_id, event)
+        elif isinstance(event, ThinkingDelta):
+            logged = self._append_thinking(turn_id, event)
         else:
             logged = self._append_other(turn_id, event, seq)
         for subscriber in self._subscribers:
@@ -256,28 +265,28 @@ class SessionLog:
         return record
 
     def _append_text(self, turn_id: str, event: TextDelta) -> LoggedEvent:
-        record, length = self._record(turn_id), len(event.data)
-        self._seq += length
-        record.answer.append(event.data)
-        last = self._last
-        if last is not None and last[0] == turn_id and type(last[1]) is TextSpan:
-            last[1].seq = self._seq
-            last[1].length += length
+        length, last = len(event.data), self._last
+        self._seq = seq = self._seq + length
+        if last is not None and last.turn_id == turn_id and last.span is not None:
+            last.span.seq = seq
+            last.span.length += length
+            last.record.answer.append(event.data)
         else:
-            span = TextSpan(self._seq, length)
+            record, span = self._record(turn_id), TextSpan(seq, length)
             record.entries.append(span)
-            self._last = (turn_id, span)
-        return LoggedEvent(self._seq, turn_id, event)
+            record.answer.append(event.data)
+            self._last = _Run(turn_id, record, span=span)
+        return LoggedEvent(seq, turn_id, event)
 
     def _append_thinking(self, turn_id: str, event: ThinkingDelta) -> LoggedEvent:
         self._seq += len(event.data)
         last = self._last
-        if last is None or last[0] != turn_id or type(last[1]) is not _Thinking:
-            thinking = _Thinking(self._seq)
-            self._record(turn_id).entries.append(thinking)
-            self._last = (turn_id, thinking)
+        if last is None or last.turn_id != turn_id or last.thinking is None:
+            record, thinking = self._record(turn_id), _Thinking(self._seq)
+            record.entries.append(thinking)
+            self._last = _Run(turn_id, record, thinking=thinking)
         else:
-            thinking = last[1]
+            thinking = last.thinking
         thinking.seq = self._seq
         thinking.buffer.append(event.data)
         return LoggedEvent(self._seq, turn_id, event)

@@ -18,4 +18,4 @@ def one_line(text: str) -> str:
 
 def speakable(text: str) -> str:
     """`text` with U+FFFD for what neither UTF-8 nor every database can hold: U+0000 and lone surrogates."""
-    return _UNSPEAKABLE.sub("\ufffd", text)
+    return text if text.isascii() and "\0" not in text else _UNSPEAKABLE.sub("\ufffd", text)

@@ -67,6 +67,16 @@ class StoredTurn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TurnPart:
+    """What a running turn has said since part `number - 1`, and what else happened in it. The same number again replaces it."""
+
+    turn_id: str
+    number: int
+    text: str
+    trace: Sequence[TraceEntry]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndedTurn:
     """How a turn ended: its places in the log, its answer and what else happened in it."""
 
@@ -234,19 +244,15 @@ class SessionStore:
 
         await self._storage.write(note)
 
-    async def add_part(self, turn_id: str, number: int, text: str, trace: Sequence[TraceEntry]) -> None:
-        """Keep what a running turn has said since its last part. Does nothing once the turn has ended."""
+    async def add_parts(self, parts: Sequence[TurnPart]) -> None:
+        """Keep what running turns have said since their last parts. Does nothing for a turn that has ended."""
 
         def add(connection: sa.Connection) -> None:
-            if connection.scalar(sa.select(turns.c.status).where(turns.c.id == turn_id)) == "running":
-                new = _insert(connection, turn_parts).values(
-                    turn_id=turn_id, number=number, text=text, trace=encode_trace(trace)
-                )
-                changed = {
-                    "text": new.excluded.text,
-                    "trace": new.excluded.trace,
-                }  # the commit of the first was not heard of
-                connection.execute(new.on_conflict_do_update(index_elements=["turn_id", "number"], set_=changed))
+            rows = [
+                {"of_turn": part.turn_id, "at": part.number, "said": part.text, "done": encode_trace(part.trace)}
+                for part in parts
+            ]
+            connection.execute(_add_part(connection), rows)
 
         await self._storage.write(add, is_patient=True)
 
@@ -378,6 +384,19 @@ def _by_client_id(connection: sa.Connection, session_id: str, turn: StoredTurn) 
     if row.text != turn.text:
         raise Conflict("This id stands for another message.")
     return KnownMessage(turn_id=row.id, end=None if row.end is None else decode_end(row.end, row.answer))
+
+
+def _add_part(connection: sa.Connection) -> sa.Executable:
+    running = sa.select(
+        sa.bindparam("of_turn", type_=sa.String),
+        sa.bindparam("at", type_=sa.Integer),
+        sa.bindparam("said", type_=sa.Text),
+        sa.bindparam("done", type_=sa.Text),
+    ).where(sa.exists().where(turns.c.id == sa.bindparam("of_turn", type_=sa.String), turns.c.status == "running"))
+    new = _insert(connection, turn_parts).from_select(["turn_id", "number", "text", "trace"], running)
+    changed = {"text": new.excluded.text, "trace": new.excluded.trace}  # the commit of the first was not heard of
+    statement: sa.Executable = new.on_conflict_do_update(index_elements=["turn_id", "number"], set_=changed)
+    return statement
 
 
 def _keep_context(connection: sa.Connection, session_id: str, provider: str, resume_token: str, now: float) -> None:

@@ -207,7 +207,7 @@ class ScriptedAgent:
                 start = time.monotonic()
                 for number in range(count):
                     await asyncio.sleep(max(0.0, start + number * seconds - time.monotonic()))
-                    yield f"w{number} "
+                    yield instruction.piece(number)
             case Burst(count) | Tick(count):
                 for number in range(count):
                     yield filler(number)

@@ -7,6 +7,7 @@ a person typed wrong becomes a `Refused`, whose text is then said in place of th
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -34,10 +35,15 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Slow:
-    """Stream `w0 w1 ... `, `count` words, `seconds` apart."""
+    """`SLOW`: stream `w0 w1 ... `, `count` words, `seconds` apart. `PACE`: deltas of 40 characters that say when they were made."""
 
     count: int
     seconds: float
+    is_stamped: bool = False
+
+    def piece(self, number: int) -> str:
+        """What is said now, as number `number`. A stamp: the nanoseconds of the monotonic clock, which all processes of a machine share."""
+        return f"{time.monotonic_ns():039d}\n" if self.is_stamped else f"w{number} "
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,9 +194,9 @@ def _count(word: str, *, most: int) -> int:
     return int(word)
 
 
-def _slow(rest: str) -> Instruction:
+def _slow(rest: str, *, is_stamped: bool = False) -> Instruction:
     count, seconds = _first_word(rest)
-    return Slow(_count(count, most=MAX_SLOW_WORDS), _number(seconds, name="seconds", most=MAX_SLOW_SECONDS))
+    return Slow(_count(count, most=MAX_SLOW_WORDS), _number(seconds, name="seconds", most=MAX_SLOW_SECONDS), is_stamped)
 
 
 def _tool_use(rest: str) -> tuple[str, object]:
@@ -218,6 +224,7 @@ def _spawn(rest: str, *, detached: bool) -> Instruction:
 _FORMS: Final[dict[str, Callable[[str], Instruction]]] = {
     "SAY": lambda rest: Say(_text(rest)),
     "SLOW": _slow,
+    "PACE": lambda rest: _slow(rest, is_stamped=True),
     "BURST": lambda rest: Burst(_count(rest, most=MAX_DELTAS)),
     "TICK": lambda rest: Tick(_count(rest, most=MAX_DELTAS)),
     "THINK": lambda rest: Think(_text(rest)),

@@ -74,8 +74,8 @@ class ScriptedProvider:
     """An agent that does what the lines of the message say; see `sygen_bot.testing.script`.
 
     `run_dir` is where the guard keeps its pipes. `marker`, if given, is in the environment of all children as
-    `AGENT_MARKER`. What two instructions say is kept apart by a newline, except around `BURST` and `TICK`, whose deltas are
-    40 characters each and nothing else.
+    `AGENT_MARKER`. What two instructions say is kept apart by a newline, except around `BURST`, `TICK` and `PACE`, whose
+    deltas are 40 characters each and nothing else.
     """
 
     def __init__(self, *, run_dir: Path, marker: str | None = None) -> None:
@@ -156,8 +156,9 @@ class ScriptedProvider:
                     start = time.monotonic()
                     for index in range(count):
                         await asyncio.sleep(max(0.0, start + index * seconds - time.monotonic()))
-                        yield TextDelta(f"\nw{index} " if spoken and index == 0 else f"w{index} ")
-                    spoken = spoken or count > 0
+                        piece = instruction.piece(index)
+                        yield TextDelta(f"\n{piece}" if spoken and index == 0 and not instruction.is_stamped else piece)
+                    spoken = (spoken or count > 0) and not instruction.is_stamped
                 case _:
                     answer = await self._answer(instruction, turn, remembered, children)
                     for word in words(f"\n{answer}" if spoken else answer):

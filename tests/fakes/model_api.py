@@ -172,7 +172,7 @@ async def pieces(instruction: Instruction, *, turns: int) -> AsyncIterator[str]:
                 yield word
         case Slow(count, seconds):
             for number in range(count):
-                yield f"w{number} "
+                yield instruction.piece(number)
                 await asyncio.sleep(seconds)
         case Burst(count) | Tick(count):
             for number in range(count):

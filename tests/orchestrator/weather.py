@@ -15,13 +15,12 @@ from sygen_bot.orchestrator.turn import TurnJob
 from sygen_bot.session.key import SessionKey
 from sygen_bot.session.log import LoggedEvent
 from sygen_bot.session.receipt import Receipt
-from sygen_bot.session.trace import TraceEntry
 from sygen_bot.storage.engine import open_storage
 from sygen_bot.storage.history import ChatHistory
-from sygen_bot.storage.sessions import ContextUse, EndedTurn, KnownMessage, SessionStore, StoredTurn
+from sygen_bot.storage.sessions import ContextUse, EndedTurn, KnownMessage, SessionStore, StoredTurn, TurnPart
 
 KEY = SessionKey("api", 1, None)
-STEPS = ("accept", "begin", "add_part", "finish")
+STEPS = ("accept", "begin", "add_parts", "finish")
 
 
 class StormyStore:
@@ -74,10 +73,10 @@ class StormyStore:
         await self._store.begin(turn_id, user_seq=user_seq)
         self._leave("begin")
 
-    async def add_part(self, turn_id: str, number: int, text: str, trace: Sequence[TraceEntry]) -> None:
-        await self._enter("add_part")
-        await self._store.add_part(turn_id, number, text, trace)
-        self._leave("add_part")
+    async def add_parts(self, parts: Sequence[TurnPart]) -> None:
+        await self._enter("add_parts")
+        await self._store.add_parts(parts)
+        self._leave("add_parts")
 
     async def finish(
         self,

@@ -7,7 +7,7 @@ import asyncio
 from sygen_bot.events import Result, SystemStatus, TextDelta, ThinkingDelta, ToolActivity
 from sygen_bot.session.trace import StatusChange, TextSpan, Thought, ToolUse
 from sygen_bot.storage.history import ChatHistory
-from sygen_bot.storage.sessions import ContextUse, SessionStore
+from sygen_bot.storage.sessions import ContextUse, SessionStore, TurnPart
 from tests.storage.rows import KEY, OTHER, Clock, accept, ended, message, one_turn, opened, places
 
 DAY_S = 86400.0
@@ -33,9 +33,13 @@ async def test_a_turn_that_had_begun_ends_with_what_it_had_said_in_a_new_epoch(
     await accept(store, session, message(2))
     await store.begin("t2", user_seq=before + 1)
     tool = ToolActivity("Read", "1", input={"a": 1})
-    await store.add_part("t2", 0, "one ", [Thought(9, "hm"), TextSpan(13, 4)])
-    await store.add_part(
-        "t2", 1, "two", [ToolUse(14, tool), StatusChange(15, "x"), TextSpan(20, 3)]
+    await store.add_parts([TurnPart(turn_id="t2", number=0, text="one ", trace=[Thought(9, "hm"), TextSpan(13, 4)])])
+    await store.add_parts(
+        [
+            TurnPart(
+                turn_id="t2", number=1, text="two", trace=[ToolUse(14, tool), StatusChange(15, "x"), TextSpan(20, 3)]
+            )
+        ]
     )  # a message between
     clock.now = 1010.0
     assert await store.recover(max_age_s=900) == []
@@ -103,7 +107,7 @@ async def test_everything_at_once(store: SessionStore, history: ChatHistory, clo
     await accept(store, session, message(1), begins=True)
     for ordinal, client_id, at in ((2, "mine", 1900.0), (3, None, 1900.0), (4, "old", 1000.0), (5, "last", 1900.0)):
         await accept(store, session, message(ordinal, client_id=client_id, accepted_at=at))
-    await store.add_part("t1", 0, "so far", [TextSpan(7, 6)])
+    await store.add_parts([TurnPart(turn_id="t1", number=0, text="so far", trace=[TextSpan(7, 6)])])
     clock.now = 2000.0
     to_run = [turn for _, turn in await store.recover(max_age_s=900)]
     assert [turn.id for turn in to_run] == ["t2", "t5"]

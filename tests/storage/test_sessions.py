@@ -13,7 +13,7 @@ from sygen_bot.session.key import SessionKey
 from sygen_bot.session.trace import StatusChange, TextSpan, Thought, ToolUse, TraceEntry
 from sygen_bot.storage.engine import Storage
 from sygen_bot.storage.history import ChatHistory
-from sygen_bot.storage.sessions import ContextUse, KnownMessage, SessionStore
+from sygen_bot.storage.sessions import ContextUse, KnownMessage, SessionStore, TurnPart
 from tests.storage.rows import KEY, OTHER, Clock, accept, ended, message, one_turn, opened
 
 
@@ -113,9 +113,9 @@ async def test_what_comes_after_its_session_was_deleted_leaves_nothing(
     session = await opened(store)
     await accept(store, session, message(1))
     await store.begin("t1", user_seq=1)
-    await store.add_part("t1", 0, "so far", [TextSpan(7, 6)])
+    await store.add_parts([TurnPart(turn_id="t1", number=0, text="so far", trace=[TextSpan(7, 6)])])
     await store.delete(session.id)
-    await store.add_part("t1", 1, "more", [TextSpan(11, 4)])
+    await store.add_parts([TurnPart(turn_id="t1", number=1, text="more", trace=[TextSpan(11, 4)])])
     await store.save_context(session.id, "claude", "late")
     await store.finish(session.id, [ended("t1", 12, "so far")], waiting={"t2": 3}, context=ContextUse())
     assert await parts_left(storage) == 0
@@ -263,14 +263,14 @@ async def test_a_turn_that_begins_is_running_and_knows_its_place(store: SessionS
 async def test_what_a_turn_said_so_far_goes_when_it_has_ended(store: SessionStore, storage: Storage) -> None:
     session = await opened(store)
     await accept(store, session, message(1))
-    await store.add_part("t1", 0, "too early", [TextSpan(9, 9)])
+    await store.add_parts([TurnPart(turn_id="t1", number=0, text="too early", trace=[TextSpan(9, 9)])])
     assert await parts_left(storage) == 0
     await store.begin("t1", user_seq=1)
     for number in range(3):
-        await store.add_part("t1", number, "ab", [TextSpan(3 + 2 * number, 2)])
+        await store.add_parts([TurnPart(turn_id="t1", number=number, text="ab", trace=[TextSpan(3 + 2 * number, 2)])])
     assert await parts_left(storage) == 3
     await store.finish(session.id, [ended("t1", 8, "ababab")], waiting={}, context=ContextUse())
-    await store.add_part("t1", 3, "late", [TextSpan(12, 4)])
+    await store.add_parts([TurnPart(turn_id="t1", number=3, text="late", trace=[TextSpan(12, 4)])])
     assert await parts_left(storage) == 0
 
 
@@ -305,6 +305,6 @@ async def test_a_message_or_part_that_is_stored_again_is_the_same_one(store: Ses
     for _ in range(2):
         assert await accept(store, session, message(1)) is None
     await store.begin("t1", user_seq=1)
-    await store.add_part("t1", 0, "ab", [TextSpan(3, 2)])
-    await store.add_part("t1", 0, "abcd", [TextSpan(5, 4)])
+    await store.add_parts([TurnPart(turn_id="t1", number=0, text="ab", trace=[TextSpan(3, 2)])])
+    await store.add_parts([TurnPart(turn_id="t1", number=0, text="abcd", trace=[TextSpan(5, 4)])])
     assert await parts_left(storage) == 1

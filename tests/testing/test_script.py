@@ -41,6 +41,7 @@ NAMES = (
         ("  SAY hello \t", Say("hello")),
         ("SLOW 3 0.25", Slow(3, 0.25)),
         ("SLOW 0 0", Slow(0, 0.0)),
+        ("PACE 3 0.25", Slow(3, 0.25, is_stamped=True)),
         ("BURST 200000", Burst(200_000)),
         ("TICK 5", Tick(5)),
         ("THINK what now", Think("what now")),
