@@ -84,6 +84,7 @@ class Connection:
         self._encryption: E2ESession
         self._outbox: Outbox | None = None
         self._conversation: Conversation | None = None
+        self._epoch = ""
         self._form = PLAIN
         self._follows: Form | None = None  # the form of events of turns that others began
         self._device: str | None = None
@@ -189,6 +190,7 @@ class Connection:
         self._key, self._encryption, self._form = admission.key, admission.encryption, admission.form
         self._follows = admission.form if admission.form.sync else None
         self._conversation = conversation
+        self._epoch = "" if conversation is None else conversation.log.epoch
         self._outbox = Outbox(
             self._socket,
             admission.encryption,
@@ -366,7 +368,7 @@ class Connection:
         if isinstance(event, Result | Failed):
             self._turns.pop(logged.turn_id, None)
         if isinstance(event, Result) and len(event.text) > LARGE_BYTES // 2:
-            outbox.put_large(len(event.text), lambda: self._encode(logged, form))
+            outbox.put_large(len(event.text), lambda: self._wire(logged, form))
         elif wire := self._wire(logged, form):
             outbox.put(wire)
 
@@ -375,15 +377,12 @@ class Connection:
         wires = logged.wires
         if wires is None:
             wires = logged.wires = {}
-        wire = wires.get(form.number)
-        if wire is None:
-            wire = wires[form.number] = self._encode(logged, form)
+        elif (known := wires.get(form.number)) is not None:
+            return known
+        has_place = form.sync and logged.seq != _NO_PLACE
+        cursor = f"{self._epoch}:{logged.seq}" if has_place and self._epoch else ""
+        wire = wires[form.number] = encode_event(logged.event, form, logged.turn_id, cursor) or b""
         return wire
-
-    def _encode(self, logged: LoggedEvent, form: Form) -> bytes:
-        conversation = self._conversation if form.sync and logged.seq != _NO_PLACE else None
-        cursor = "" if conversation is None else f"{conversation.log.epoch}:{logged.seq}"
-        return encode_event(logged.event, form, turn_id=logged.turn_id, cursor=cursor) or b""
 
     def _deleted(self, event: SessionDeleted) -> None:
         if wire := encode_event(event, self._form):

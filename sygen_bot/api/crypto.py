@@ -1,16 +1,22 @@
 """End-to-end encryption of frames: NaCl Box (Curve25519-XSalsa20-Poly1305) on a key computed once per connection.
 
 A frame is `base64(nonce[24] || box)`, standard alphabet, padded. The only place where frames are made and opened.
+
+Small frames, of which there are many, are made by libsodium directly, in a buffer that each connection keeps: it is PyNaCl's own copy,
+called by libsodium's documented C interface. Where it cannot be called so, and for large frames, PyNaCl's functions do the same.
 """
 
 from __future__ import annotations
 
+import importlib.metadata
 import itertools
 import os
 import struct
 from collections.abc import Callable
-from typing import Final, Literal
+from functools import cache, partial
+from typing import Any, Final, Literal
 
+import cffi
 import pybase64
 from nacl import bindings
 from nacl.exceptions import CryptoError
@@ -25,6 +31,13 @@ MAX_REMEMBERED_NONCES: Final = 100_000
 
 _COUNTER = struct.Struct(">Q")
 _SMALLEST_FRAME = NONCE_BYTES + TAG_BYTES
+_BUFFER_BYTES = 1024
+_LARGEST_IN_BUFFER = _BUFFER_BYTES - _SMALLEST_FRAME
+_C_INTERFACE = """
+    int sodium_init(void);
+    int crypto_box_easy_afternm(unsigned char *c, const unsigned char *m, unsigned long long mlen,
+                                const unsigned char *n, const unsigned char *k);
+"""  # https://doc.libsodium.org/public-key_cryptography/authenticated_encryption#precalculation-interface
 
 
 class InvalidKey(SygenError):
@@ -96,11 +109,47 @@ def open_frame(shared_key: bytes, frame: bytes | str) -> tuple[bytes, bytes]:
         raise DecryptFailed from error
 
 
+@cache
+def libsodium() -> tuple[cffi.FFI, Any] | None:
+    """The libsodium in PyNaCl's package, for direct calls; None where its functions are not to be had."""
+    ffi = cffi.FFI()
+    ffi.cdef(_C_INTERFACE)
+    for file in importlib.metadata.files("pynacl") or ():
+        if file.suffix in (".so", ".dylib", ".pyd"):
+            try:
+                library = ffi.dlopen(str(file.locate()))
+                if library.sodium_init() >= 0:
+                    return ffi, library
+            except (OSError, AttributeError):
+                continue
+    return None
+
+
+def frame_maker(shared_key: bytes, *, direct: bool = True) -> Callable[[bytes, bytes], bytes]:
+    """`seal_frame` for one connection: from a nonce and a plaintext to a frame. Of one thread only, unless not `direct`."""
+    found = libsodium() if direct else None
+    if found is None:
+        return partial(seal_frame, shared_key)
+    ffi, library = found
+    encrypt, encode = library.crypto_box_easy_afternm, pybase64.b64encode
+    buffer = bytearray(_BUFFER_BYTES)
+    view, box = memoryview(buffer), ffi.from_buffer("unsigned char[]", buffer) + NONCE_BYTES
+
+    def make(nonce: bytes, plaintext: bytes) -> bytes:
+        size = len(plaintext)
+        if size > _LARGEST_IN_BUFFER:
+            return seal_frame(shared_key, nonce, plaintext)
+        buffer[:NONCE_BYTES] = nonce
+        encrypt(box, plaintext, size, nonce, shared_key)
+        return encode(view[: size + _SMALLEST_FRAME])
+
+    return make
+
+
 def counted_nonces(prefix: bytes) -> Callable[[], bytes]:
     """A source of nonces that never repeats: `prefix` (16 bytes) and a 64-bit big-endian counter from 0."""
-    counter = itertools.count()
-    pack = _COUNTER.pack
-    return lambda: prefix + pack(next(counter))
+    following, pack = itertools.count().__next__, _COUNTER.pack
+    return lambda: prefix + pack(following())
 
 
 class E2ESession:
@@ -111,6 +160,7 @@ class E2ESession:
     server: one prefix, and a counter that grows. Both refuse a frame that carries their own nonce prefix (a reflection).
 
     `nonces`: the source of this side's nonces; the default is a fresh random prefix and a counter. `prefix` belongs to it.
+    `direct`: libsodium is called directly where it can be. Of one thread only, but for what `sealer` gives.
     """
 
     def __init__(
@@ -120,7 +170,12 @@ class E2ESession:
         shared_key: bytes,
         prefix: bytes | None = None,
         nonces: Callable[[], bytes] | None = None,
+        direct: bool = True,
     ) -> None:
+        self._direct = direct
+        self._make: Callable[[bytes, bytes], bytes] | None = (
+            None  # made when needed: a quiet connection needs no buffer
+        )
         self._key = shared_key
         self._prefix = os.urandom(PREFIX_BYTES) if prefix is None else prefix
         self._next_nonce = counted_nonces(self._prefix) if nonces is None else nonces
@@ -131,7 +186,10 @@ class E2ESession:
 
     def seal(self, plaintext: bytes) -> bytes:
         """The next frame to send."""
-        return seal_frame(self._key, self._next_nonce(), plaintext)
+        make = self._make
+        if make is None:
+            make = self._make = frame_maker(self._key, direct=self._direct)
+        return make(self._next_nonce(), plaintext)
 
     def sealer(self) -> Callable[[bytes], bytes]:
         """`seal` for one frame, with the nonce taken now: safe to call later on another thread."""

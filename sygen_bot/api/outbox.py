@@ -59,6 +59,7 @@ class Outbox:
     ) -> None:
         self._socket = socket
         self._encryption = encryption
+        self._seal = encryption.seal
         self._send_timeout_s = send_timeout_s
         self._encode = encode
         self._waiting: deque[_Waiting] = deque()
@@ -72,16 +73,16 @@ class Outbox:
     def put(self, payload: bytes) -> None:
         """Send one encoded event."""
         if not self._waiting and self._encoding is None and self._socket.writable and len(payload) <= LARGE_BYTES:
-            self._socket.send(self._encryption.seal(payload))
+            self._socket.send(self._seal(payload))
         else:
             self._wait(payload, len(payload))
 
     def put_delta(self, delta: LoggedEvent, form: Form) -> None:
         """Send a text delta."""
-        waiting = self._waiting
+        waiting, socket = self._waiting, self._socket
         text: str = delta.event.data  # type: ignore[union-attr]  # it is a text delta
-        if not waiting and self._encoding is None and self._socket.writable and len(text) <= MAX_MERGED_DELTA_CHARS:
-            self._socket.send(self._encryption.seal(self._encode(delta, form)))
+        if not waiting and self._encoding is None and socket.writable and len(text) <= MAX_MERGED_DELTA_CHARS:
+            socket.send(self._seal(self._encode(delta, form)))
             return
         last = waiting[-1] if waiting else None
         if (
@@ -113,7 +114,7 @@ class Outbox:
             if isinstance(item, _Merged):
                 self._send_merged(item)
             elif isinstance(item, bytes) and len(item) <= LARGE_BYTES:
-                self._socket.send(self._encryption.seal(item))
+                self._socket.send(self._seal(item))
             else:
                 self._encode_elsewhere(item)
             if self._encoding is None:
@@ -148,7 +149,7 @@ class Outbox:
             delta = LoggedEvent(delta.seq, delta.turn_id, TextDelta("".join(parts)))
         payload = self._encode(delta, merged.form)
         if len(payload) <= LARGE_BYTES:
-            self._socket.send(self._encryption.seal(payload))
+            self._socket.send(self._seal(payload))
         else:
             self._encode_elsewhere(payload)
 

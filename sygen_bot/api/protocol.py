@@ -568,11 +568,11 @@ class Form(msgspec.Struct, frozen=True):
 PLAIN: Final = Form()
 
 
-def encode_event(event: SessionEvent, form: Form = PLAIN, *, turn_id: str = "", cursor: str = "") -> bytes | None:
+def encode_event(event: SessionEvent, form: Form = PLAIN, turn_id: str = "", cursor: str = "") -> bytes | None:
     """A session event for a client, or None if a client of that form does not get it."""
     turn = turn_id if form.turn_ids or form.sync else ""
     place = cursor if form.sync else ""
-    if isinstance(event, TextDelta):  # before all others, since there are so many of them
+    if isinstance(event, TextDelta):  # first, since there are so many of them
         return _encode(_TextDeltaMessage(event.data, turn, place))
     match event:
         case ThinkingDelta(data):

@@ -25,9 +25,9 @@ _HIGH_WATER: Final = 64 * 1024
 _LOW_WATER: Final = 16 * 1024
 _LINGER_S: Final = 1.0
 _HEAD_ROOM: Final = 8 * 1024  # of HTTP request and frame headers, beside the first frame
-_WHOLE_TEXT: Final = 0x80 | Opcode.TEXT
+_WHOLE_TEXT: Final = 0x80 | int(Opcode.TEXT)
 _HEAD_16, _HEAD_64 = struct.Struct(">BBH"), struct.Struct(">BBQ")
-_COPIED_BYTES: Final = 64 * 1024  # up to here one copy is cheaper than a second write
+_COPIED_BYTES: Final = 64 * 1024  # up to here one copy is cheaper than a second write, and a size has 16 bits
 _quiet = logging.getLogger("sygen_bot.websocket")
 _quiet.setLevel(logging.CRITICAL)
 
@@ -106,13 +106,6 @@ def websocket_factory(
     return make
 
 
-def _text_head(size: int) -> bytes:
-    """The header of one whole text frame from a server. By hand, because every delta needs one."""
-    if size < 126:
-        return bytes((_WHOLE_TEXT, size))
-    return _HEAD_16.pack(_WHOLE_TEXT, 126, size) if size < 65_536 else _HEAD_64.pack(_WHOLE_TEXT, 127, size)
-
-
 class WebSocket(asyncio.Protocol):
     """An asyncio protocol that is a `Socket`."""
 
@@ -157,11 +150,13 @@ class WebSocket(asyncio.Protocol):
     def send(self, payload: bytes) -> None:
         if self._closing:
             return
-        head = _text_head(len(payload))
-        if len(payload) < _COPIED_BYTES:
-            self._transport.write(head + payload)
+        size = len(payload)
+        if 126 <= size < _COPIED_BYTES:
+            self._transport.write(_HEAD_16.pack(_WHOLE_TEXT, 126, size) + payload)
+        elif size < 126:
+            self._transport.write(bytes((_WHOLE_TEXT, size)) + payload)
         else:
-            self._transport.write(head)
+            self._transport.write(_HEAD_64.pack(_WHOLE_TEXT, 127, size))
             self._transport.write(payload)
 
     def authenticated(self) -> None:

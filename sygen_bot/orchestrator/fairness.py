@@ -29,7 +29,9 @@ class FairShare:
         self._loop = asyncio.get_running_loop()
         self._budget_s = budget_s
         self._clock = clock
+        self._is_marked = False  # this turn of the loop: its end will be heard of
         self._began: float | None = None
+        self._ends_with_turn = False
         self._hurried = 0
         self._hurry_until = 0.0
         self._silent: deque[asyncio.Future[None]] = deque()
@@ -38,11 +40,12 @@ class FairShare:
     def is_spent(self, *, has_spoken: bool = False) -> bool:
         """Whether the turn has to let others go on. The first call in a pass starts the budget."""
         now = self._clock()
+        if not self._is_marked:
+            self._mark()
         if self._began is None:
-            self._began = now
-            self._come_back(now)
+            self._begin(now)
             return False
-        budget_s = HURRIED_BUDGET_S if self._is_hurried(now) else self._budget_s
+        budget_s = HURRIED_BUDGET_S if self._hurried and now < self._hurry_until else self._budget_s
         return now - self._began >= budget_s or (has_spoken and bool(self._silent))
 
     def hurry(self) -> None:
@@ -54,34 +57,42 @@ class FairShare:
         """It is stored."""
         self._hurried -= 1
 
-    def _is_hurried(self, now: float) -> bool:
-        return self._hurried > 0 and now < self._hurry_until
-
-    def _come_back(self, now: float) -> None:
-        if self._is_hurried(now):
-            self._loop.call_soon(self._end_turn_of_loop)
-            self._loop.call_later(HURRIED_PAUSE_S, self._begin_pass)
-        else:
-            self._loop.call_soon(self._begin_pass)
-
-    def _end_turn_of_loop(self) -> None:
-        self.turn_of_loop += 1
-
     async def next_pass(self, *, has_spoken: bool) -> None:
         """Wait for this turn's share of a later pass."""
         waiter = self._loop.create_future()
         (self._talking if has_spoken else self._silent).append(waiter)
         await waiter
 
-    def _begin_pass(self) -> None:
-        self._began = None
+    def _mark(self) -> None:
+        self._is_marked = True
+        self._loop.call_soon(self._end_turn_of_loop)
+
+    def _end_turn_of_loop(self) -> None:
         self.turn_of_loop += 1
+        self._is_marked = False
+        if self._ends_with_turn:
+            self._ends_with_turn = False
+            self._next_pass()
+
+    def _begin(self, now: float) -> None:
+        """A pass, which ends with this turn of the loop, or with a pause after it."""
+        self._began = now
+        if self._hurried and now < self._hurry_until:
+            self._loop.call_later(HURRIED_PAUSE_S, self._next_pass)
+        else:
+            self._ends_with_turn = True
+            if not self._is_marked:
+                self._mark()
+
+    def _next_pass(self) -> None:
+        self._began = None
+        if not self._silent and not self._talking:
+            return
         for queue in (self._silent, self._talking):
             while queue:
                 waiter = queue.popleft()
                 if not waiter.done():  # a cancelled turn leaves its waiter behind
                     waiter.set_result(None)
                     if self._silent or self._talking:
-                        self._began = self._clock()
-                        self._come_back(self._began)
+                        self._begin(self._clock())
                     return

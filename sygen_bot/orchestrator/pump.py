@@ -20,7 +20,7 @@ from sygen_bot.events import (
 )
 from sygen_bot.files.tags import file_refs
 from sygen_bot.orchestrator.fairness import FairShare
-from sygen_bot.orchestrator.recorder import TurnRecord
+from sygen_bot.orchestrator.recorder import UNSAVED_CHARS, TurnRecord
 from sygen_bot.orchestrator.session import LiveSession
 from sygen_bot.orchestrator.turn import TurnJob
 from sygen_bot.providers.base import Provider, Turn
@@ -102,12 +102,12 @@ class Pump:
                     if not words.fit(data):
                         session.stop(job, "answer_too_large")
                         break
-                    if spoke_in == share.turn_of_loop:
+                    turn_of_loop = share.turn_of_loop
+                    if spoke_in == turn_of_loop:
                         words.gather(data)
                     else:
                         words.say(event if data is event.data else TextDelta(data))
-                        spoke_in = share.turn_of_loop
-                    has_spoken = True
+                        spoke_in, has_spoken = turn_of_loop, True
                 else:
                     words.hand_on()
                     if isinstance(event, Finished):
@@ -134,7 +134,10 @@ class _Words:
 
     def __init__(self, log: SessionLog, job: TurnJob, record: TurnRecord, *, max_bytes: int) -> None:
         self._log = log
+        self._append = log.append_text
         self._job = job
+        self._turn_id = job.turn_id
+        self._unsaved = 0
         self._record = record
         self._loop = asyncio.get_running_loop()
         self._gathered: list[str] = []
@@ -146,24 +149,26 @@ class _Words:
 
     def fit(self, data: str) -> bool:
         """Whether the answer stays within its bounds with `data`. Measures only where a guess is not enough."""
-        at_most = len(data) * _MOST_BYTES_OF_CHAR
-        if self._at_most + at_most > self._room:
-            self.hand_on()
-            text = self._log.text(self._job.turn_id, start=self._measured)
-            self._room -= _wire_size(text)
-            self._measured += len(text)
-            self._at_most = 0
-            if at_most > self._room and _wire_size(data) > self._room:
-                return False
-        self._at_most += at_most
-        return True
+        self._at_most += len(data) * _MOST_BYTES_OF_CHAR
+        return self._at_most <= self._room or self._fits_when_measured(data)
+
+    def _fits_when_measured(self, data: str) -> bool:
+        self.hand_on()
+        text = self._log.text(self._turn_id, start=self._measured)
+        self._room -= _wire_size(text)
+        self._measured += len(text)
+        self._at_most = len(data) * _MOST_BYTES_OF_CHAR
+        return self._at_most <= self._room or _wire_size(data) <= self._room
 
     def say(self, delta: TextDelta) -> None:
         """Hand it on at once."""
         if self._gathered:
             self.hand_on()
-        self._log.append(self._job.turn_id, delta)
-        self._record.said(len(delta.data))
+        self._append(self._turn_id, delta)
+        self._unsaved += len(delta.data)
+        if self._unsaved >= UNSAVED_CHARS:
+            self._unsaved = 0
+            self._record.hurry()
 
     def gather(self, data: str) -> None:
         if not self._gathered:

@@ -98,22 +98,18 @@ class TurnRecord:
         self._number = 0
         self._saved_seq = after_seq
         self._saved_chars = 0
-        self._unsaved = 0
         self._part: TurnPart | None = None
 
-    @property
-    def has_much(self) -> bool:
-        return self._unsaved >= UNSAVED_CHARS
+        self.has_much = False
 
-    def said(self, chars: int) -> None:
-        """Note that `chars` more were logged."""
-        self._unsaved += chars
-        if self._unsaved >= UNSAVED_CHARS:
-            self._much.set()
+    def hurry(self) -> None:
+        """`UNSAVED_CHARS` have come: do not wait for the time."""
+        self.has_much = True
+        self._much.set()
 
     def new_part(self) -> TurnPart | None:
         """What came since the last part that was stored."""
-        self._unsaved = 0
+        self.has_much = False
         trace = self._log.trace(self.turn_id, after=self._saved_seq)
         text = self._log.text(self.turn_id, start=self._saved_chars) if trace else ""
         self._part = TurnPart(turn_id=self.turn_id, number=self._number, text=text, trace=trace) if trace else None

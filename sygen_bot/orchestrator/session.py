@@ -292,6 +292,7 @@ class LiveSession:
         """The message is no turn of its own."""
         self._accepting.remove(job)
         self._untold_ends.discard(job.turn_id)
+        job.has_ended = True
         job.done.set_result(None)
 
     # --- running ------------------------------------------------------------------------------------------------------
@@ -335,7 +336,7 @@ class LiveSession:
     def _decide(self, job: TurnJob, event: TurnEnd) -> None:
         """From here on the agent's words are dropped, and nothing else begins until everybody was told."""
         self._on_ending(job)
-        job.ending = event
+        job.ending, job.has_ended = event, True
         self._untold_ends.add(job.turn_id)
 
     def stop(self, job: TurnJob, reason: AbortReason) -> None:

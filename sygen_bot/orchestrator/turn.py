@@ -15,7 +15,7 @@ class TurnJob:
     """A turn while it is in memory. It ends once: what the agent says later is dropped.
 
     `ordinal`: its place among the turns of its session; `user_seq`: the place of its message in the log, once it has one.
-    `has_begun`: it is stored as one that the agent gets at once. `ending`: how it ends, as soon as that is decided. `done`: the same, when it is stored and everybody was told.
+    `has_begun`: it is stored as one that the agent gets at once. `ending` and `has_ended`: how it ends, as soon as that is decided. `done`: the same, when it is stored and everybody was told.
     `hand_on` puts into the log what the agent has said by now.
     """
 
@@ -27,6 +27,7 @@ class TurnJob:
     user_seq: int | None = None
     has_begun: bool = False
     ending: TurnEnd | None = None
+    has_ended: bool = False
     stop_reason: AbortReason | None = None
     done: asyncio.Future[TurnEnd | None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     task: asyncio.Task[None] | None = None
@@ -39,7 +40,3 @@ class TurnJob:
     def duration_ms(self) -> int:
         """How long the agent has worked on it."""
         return 0 if self.began is None else round((time.monotonic() - self.began) * 1000)
-
-    @property
-    def has_ended(self) -> bool:
-        return self.ending is not None or self.done.done()

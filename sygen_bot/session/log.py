@@ -84,35 +84,38 @@ Subscriber = Callable[[LoggedEvent], None]
 class _TextBuffer:
     """A growing text. Joined now and then, so that a long answer in small pieces costs its characters and little more."""
 
-    __slots__ = ("_loose", "_parts", "length")
+    __slots__ = ("_joined", "_loose", "length")
 
     def __init__(self) -> None:
-        self._parts: list[str] = []
-        self._loose = 0
+        self._joined: list[str] = []
+        self._loose: list[str] = []
         self.length = 0
 
     def append(self, part: str) -> None:
-        self._parts.append(part)
-        self._loose += 1
+        self._loose.append(part)
         self.length += len(part)
-        if self._loose >= _MAX_LOOSE_PARTS:
-            self._parts[-self._loose :] = ["".join(self._parts[-self._loose :])]
-            self._loose = 0
+        if len(self._loose) >= _MAX_LOOSE_PARTS:
+            self._join()
 
     def value(self) -> str:
-        self._parts = ["".join(self._parts)]
-        self._loose = 0
-        return self._parts[0]
+        self._join()
+        self._joined = ["".join(self._joined)]
+        return self._joined[0]
 
     def after(self, start: int) -> str:
         """The text from the place `start` on. Costs what it returns, and not what came before."""
+        self._join()
         wanted, tail = self.length - start, []
-        for part in reversed(self._parts):
+        for part in reversed(self._joined):
             if wanted <= 0:
                 break
             tail.append(part[-wanted:] if len(part) > wanted else part)
             wanted -= len(part)
         return "".join(reversed(tail))
+
+    def _join(self) -> None:
+        self._joined.append("".join(self._loose))
+        self._loose.clear()
 
 
 class _Thinking:
@@ -136,13 +139,12 @@ class _TurnRecord:
 
 
 @dataclass(slots=True, eq=False)
-class _Run:
-    """What the next delta of its turn may continue: a run of text, or of thinking."""
+class _TextRun:
+    """What the next delta of the turn continues."""
 
     turn_id: str
-    record: _TurnRecord
-    span: TextSpan | None = None
-    thinking: _Thinking | None = None
+    span: TextSpan
+    answer: _TextBuffer
 
 
 class SessionLog:
@@ -157,7 +159,8 @@ class SessionLog:
         self._start = seq
         self._turns: dict[str, _TurnRecord] = {}
         self._ended: list[str] = []
-        self._last: _Run | None = None
+        self._text_run: _TextRun | None = None
+        self._thinking: tuple[str, _Thinking] | None = None  # the same for thinking; at most one of the two is there
         self._subscribers: tuple[Subscriber, ...] = ()
         self.turns_changed = 0
         """Counts messages and ends, so that who read something elsewhere can tell whether it is still the whole."""
@@ -179,11 +182,26 @@ class SessionLog:
     def append(self, turn_id: str, event: SessionEvent, *, seq: int | None = None) -> LoggedEvent:
         """Record `event` and hand it to every subscriber. `seq`: its place, ahead of the newest; the next one without."""
         if isinstance(event, TextDelta):
-            logged = self._append_text(turn_id, event)
-        elif isinstance(event, ThinkingDelta):
+            return self.append_text(turn_id, event)
+        if isinstance(event, ThinkingDelta):
             logged = self._append_thinking(turn_id, event)
         else:
             logged = self._append_other(turn_id, event, seq)
+        for subscriber in self._subscribers:
+            subscriber(logged)
+        return logged
+
+    def append_text(self, turn_id: str, delta: TextDelta) -> LoggedEvent:
+        """`append` for what comes most often."""
+        length, run = len(delta.data), self._text_run
+        if run is None or run.turn_id != turn_id:
+            run = self._begin_text(turn_id)
+        self._seq = seq = self._seq + length
+        span = run.span
+        span.seq = seq
+        span.length += length
+        run.answer.append(delta.data)
+        logged = LoggedEvent(seq, turn_id, delta)
         for subscriber in self._subscribers:
             subscriber(logged)
         return logged
@@ -264,36 +282,28 @@ class SessionLog:
             record = self._turns[turn_id] = _TurnRecord()
         return record
 
-    def _append_text(self, turn_id: str, event: TextDelta) -> LoggedEvent:
-        length, last = len(event.data), self._last
-        self._seq = seq = self._seq + length
-        if last is not None and last.turn_id == turn_id and last.span is not None:
-            last.span.seq = seq
-            last.span.length += length
-            last.record.answer.append(event.data)
-        else:
-            record, span = self._record(turn_id), TextSpan(seq, length)
-            record.entries.append(span)
-            record.answer.append(event.data)
-            self._last = _Run(turn_id, record, span=span)
-        return LoggedEvent(seq, turn_id, event)
+    def _begin_text(self, turn_id: str) -> _TextRun:
+        record, span = self._record(turn_id), TextSpan(self._seq, 0)
+        record.entries.append(span)
+        self._text_run, self._thinking = _TextRun(turn_id, span, record.answer), None
+        return self._text_run
 
     def _append_thinking(self, turn_id: str, event: ThinkingDelta) -> LoggedEvent:
         self._seq += len(event.data)
-        last = self._last
-        if last is None or last.turn_id != turn_id or last.thinking is None:
-            record, thinking = self._record(turn_id), _Thinking(self._seq)
-            record.entries.append(thinking)
-            self._last = _Run(turn_id, record, thinking=thinking)
+        last = self._thinking
+        if last is None or last[0] != turn_id:
+            thinking = _Thinking(self._seq)
+            self._record(turn_id).entries.append(thinking)
+            self._thinking, self._text_run = (turn_id, thinking), None
         else:
-            thinking = last.thinking
+            thinking = last[1]
         thinking.seq = self._seq
         thinking.buffer.append(event.data)
         return LoggedEvent(self._seq, turn_id, event)
 
     def _append_other(self, turn_id: str, event: SessionEvent, seq: int | None) -> LoggedEvent:
         self._seq = self._seq + 1 if seq is None else max(seq, self._seq + 1)
-        self._last = None
+        self._text_run = self._thinking = None
         record, logged = self._record(turn_id), LoggedEvent(self._seq, turn_id, event)
         match event:
             case UserMessage():

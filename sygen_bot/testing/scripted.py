@@ -94,31 +94,10 @@ class ScriptedProvider:
     async def check(self) -> Availability:
         return Availability(available=True, models=("scripted",))
 
-    async def run(self, turn: Turn) -> AsyncGenerator[ProviderEvent, None]:
-        remembered = _turns_of(turn.resume_token)
-        yield ContextSaved(msgspec.json.encode(_Context(remembered + 1)).decode())
+    def run(self, turn: Turn) -> AsyncGenerator[ProviderEvent, None]:
         script = parse_script(turn.text) or [Say(f"You said: {turn.text}")]
-        streams = not any(isinstance(instruction, NoStream) for instruction in script)
-        unstreamed: list[str] = []
-        deltas = 0
-        children: list[_Child] = []
-        try:
-            async with aclosing(self._perform(script, turn, remembered, children)) as events:
-                async for event in events:
-                    if isinstance(event, TextDelta):
-                        deltas += 1
-                        if not streams:
-                            unstreamed.append(event.data)
-                            continue
-                    yield event
-        finally:
-            await asyncio.gather(*(child.end() for child in children))
-            self._children.difference_update(children)
-        yield Finished(
-            text=None if streams else "".join(unstreamed),
-            usage=Usage(input_tokens=len(turn.text.split()), output_tokens=deltas),
-            model="scripted",
-        )
+        events = self._perform(script, turn)
+        return _unstreamed(events) if any(isinstance(instruction, NoStream) for instruction in script) else events
 
     async def forget(self, session: SessionKey) -> None:
         """Nothing is kept warm."""
@@ -126,44 +105,55 @@ class ScriptedProvider:
     async def close(self) -> None:
         """Nothing outlives a turn."""
 
-    async def _perform(
-        self, script: list[Instruction], turn: Turn, remembered: int, children: list[_Child]
-    ) -> AsyncGenerator[ProviderEvent, None]:
-        spoken = False
-        for number, instruction in enumerate(script):
-            match instruction:
-                case Burst(count):
-                    for index in range(count):
-                        yield TextDelta(filler(index))
-                    spoken = False
-                case Tick(count):
-                    for index in range(count):
-                        await asyncio.sleep(0)
-                        yield TextDelta(filler(index))
-                    spoken = False
-                case Think(text):
-                    yield ThinkingDelta(text)
-                case Status(label):
-                    yield SystemStatus(label)
-                case Tool(name, value):
-                    yield ToolActivity(name, tool_id=f"{turn.turn_id}.{number}", input=value)
-                    yield ToolActivity(
-                        name, tool_id=f"{turn.turn_id}.{number}", phase="end", output="done", duration_ms=0
-                    )
-                case Fail(message):
-                    raise RuntimeError(message)
-                case Slow(count, seconds):
-                    start = time.monotonic()
-                    for index in range(count):
-                        await asyncio.sleep(max(0.0, start + index * seconds - time.monotonic()))
-                        piece = instruction.piece(index)
-                        yield TextDelta(f"\n{piece}" if spoken and index == 0 and not instruction.is_stamped else piece)
-                    spoken = (spoken or count > 0) and not instruction.is_stamped
-                case _:
-                    answer = await self._answer(instruction, turn, remembered, children)
-                    for word in words(f"\n{answer}" if spoken else answer):
-                        yield TextDelta(word)
-                    spoken = True
+    async def _perform(self, script: list[Instruction], turn: Turn) -> AsyncGenerator[ProviderEvent, None]:
+        """Run the script. In one generator: another one around it would cost more than the deltas that it makes."""
+        remembered = _turns_of(turn.resume_token)
+        yield ContextSaved(msgspec.json.encode(_Context(remembered + 1)).decode())
+        children: list[_Child] = []
+        spoken, deltas = False, 0
+        try:
+            for number, instruction in enumerate(script):
+                match instruction:
+                    case Burst(count):
+                        for index in range(count):
+                            yield TextDelta(filler(index))
+                        spoken, deltas = False, deltas + count
+                    case Tick(count):
+                        for index in range(count):
+                            await asyncio.sleep(0)
+                            yield TextDelta(filler(index))
+                        spoken, deltas = False, deltas + count
+                    case Think(text):
+                        yield ThinkingDelta(text)
+                    case Status(label):
+                        yield SystemStatus(label)
+                    case Tool(name, value):
+                        yield ToolActivity(name, tool_id=f"{turn.turn_id}.{number}", input=value)
+                        yield ToolActivity(
+                            name, tool_id=f"{turn.turn_id}.{number}", phase="end", output="done", duration_ms=0
+                        )
+                    case Fail(message):
+                        raise RuntimeError(message)
+                    case Slow(count, seconds):
+                        start = time.monotonic()
+                        for index in range(count):
+                            await asyncio.sleep(max(0.0, start + index * seconds - time.monotonic()))
+                            piece = instruction.piece(index)
+                            yield TextDelta(
+                                f"\n{piece}" if spoken and index == 0 and not instruction.is_stamped else piece
+                            )
+                        spoken, deltas = (spoken or count > 0) and not instruction.is_stamped, deltas + count
+                    case _:
+                        answer = await self._answer(instruction, turn, remembered, children)
+                        for word in words(f"\n{answer}" if spoken else answer):
+                            yield TextDelta(word)
+                            deltas += 1
+                        spoken = True
+        finally:
+            await asyncio.gather(*(child.end() for child in children))
+            self._children.difference_update(children)
+        usage = Usage(input_tokens=len(turn.text.split()), output_tokens=deltas)
+        yield Finished(usage=usage, model="scripted")
 
     async def _answer(
         self,
@@ -221,6 +211,20 @@ class _Child:
         await self._guard.end()
         if self._process is not None:
             await self._process.wait()  # so that nothing of it is left in the event loop either
+
+
+async def _unstreamed(events: AsyncGenerator[ProviderEvent, None]) -> AsyncGenerator[ProviderEvent, None]:
+    """The same without deltas: what they say comes with the end."""
+    said: list[str] = []
+    async with aclosing(events):
+        async for event in events:
+            match event:
+                case TextDelta(text):
+                    said.append(text)
+                case Finished():
+                    yield msgspec.structs.replace(event, text="".join(said))
+                case _:
+                    yield event
 
 
 def _turns_of(resume_token: str | None) -> int:
