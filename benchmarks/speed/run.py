@@ -33,7 +33,10 @@ PACE_S: Final = 0.02
 
 @dataclass(frozen=True)
 class Stream:
-    """`clients` hear an agent each, that says `short` and then `long` deltas. `is_exact`: each delta has to come in its own frame."""
+    """`clients` hear an agent each, that says `short` and then `long` deltas. `is_exact`: each delta has to come in its own frame.
+
+    `is_paced`: they begin one after another, so that their deltas are spread evenly over the time between two of one agent.
+    """
 
     name: str
     clients: int
@@ -42,6 +45,7 @@ class Stream:
     long: int
     target: float | None = None
     is_exact: bool = True
+    is_paced: bool = False
     rounds: int = ROUNDS
 
 
@@ -52,7 +56,7 @@ STREAMS: Final = (
     Stream("burst", 1, "BURST {}", 1_000, 100_000, 0.15, is_exact=False),
     Stream("burst", 8, "BURST {}", 1_000, 20_000, 0.15, is_exact=False),
     Stream("burst", 64, "BURST {}", 1_000, 5_000, 0.15, is_exact=False),
-    Stream("pace", 64, f"PACE {{}} {PACE_S}", 50, 250, 0.75, rounds=min(ROUNDS, 5)),
+    Stream("pace", 64, f"PACE {{}} {PACE_S}", 100, 400, 0.75, is_paced=True, rounds=min(ROUNDS, 5)),
 )
 GROWTH: Final = tuple(
     Stream("growth", clients, "TICK {}", short, long, rounds=min(ROUNDS, 3))
@@ -147,10 +151,12 @@ async def _cost(server: servers.Server, clients: list[Client], row: Stream, coun
     before = machine.cpu_seconds(server.pid)
     for client in clients:
         client.say(row.script.format(count))
+        if row.is_paced:
+            await asyncio.sleep(PACE_S * (1 + 1 / len(clients)))
     await load.done(clients)
     cost = machine.cpu_seconds(server.pid) - before
     gc.enable()
-    expected = None if row.script.startswith("PACE") else "".join(f"{index:039d}\n" for index in range(count))
+    expected = None if row.is_paced else "".join(f"{index:039d}\n" for index in range(count))
     frames = [load.deltas(client, expected=expected, count=count) for client in clients]
     if row.is_exact and any(number != count for number in frames):
         raise WrongAnswer(f"{row.name}: {count} deltas came in {min(frames)} to {max(frames)} frames")
@@ -203,6 +209,7 @@ async def _latency() -> dict[str, Any]:
             for client in clients:
                 client.expect(40 * count, with_times=True)
                 client.say(f"PACE {count} {PACE_S}")
+                await asyncio.sleep(PACE_S * (1 + 1 / len(clients)))
             await load.done(clients)
             waits[name] = [wait for client in clients for wait in _waits(client, count)]
     return {
@@ -276,7 +283,7 @@ async def _handshakes() -> dict[str, Any]:
 async def _accepted() -> dict[str, Any]:
     """Messages that are stored a second while each session works on something; and whole turns, stored at both ends."""
     with ExitStack() as stack:
-        server = stack.enter_context(servers.project(SYGEN_SESSION__QUEUE_LIMIT="10000"))
+        server = stack.enter_context(servers.project(SYGEN_API__QUEUE_LIMIT="10000"))
         clients = await load.connect(server.port, server.token, range(1, ACCEPTING + 1))
         stack.callback(_leave, clients)
         turns = await _rate(server, clients, 50, script="SAY {}")

@@ -12,6 +12,10 @@ PASS_BUDGET_S: Final = 0.002
 HURRIED_BUDGET_S: Final = 0.0002
 HURRIED_PAUSE_S: Final = 0.001
 LONGEST_HURRY_S: Final = 0.02
+QUIET_S: Final = 0.0001
+MOST_UNMARKED: Final = 2
+"""To hear of the end of a turn of the loop costs another turn. What comes rarely does without, but for one in so many: it might
+be an agent that blocks the loop."""
 
 
 class FairShare:
@@ -25,11 +29,13 @@ class FairShare:
 
     def __init__(self, *, budget_s: float = PASS_BUDGET_S, clock: Callable[[], float] = time.perf_counter) -> None:
         self.turn_of_loop = 0
-        """Changes with every turn of the event loop in which something was pumped."""
+        """A number for this turn of the event loop; 0 where it is not known, because little is being said."""
         self._loop = asyncio.get_running_loop()
         self._budget_s = budget_s
         self._clock = clock
-        self._is_marked = False  # this turn of the loop: its end will be heard of
+        self._turns_of_loop = 0
+        self._last = 0.0
+        self._unmarked = 0
         self._began: float | None = None
         self._ends_with_turn = False
         self._hurried = 0
@@ -40,7 +46,11 @@ class FairShare:
     def is_spent(self, *, has_spoken: bool = False) -> bool:
         """Whether the turn has to let others go on. The first call in a pass starts the budget."""
         now = self._clock()
-        if not self._is_marked:
+        if not self.turn_of_loop:
+            since, self._last = now - self._last, now
+            if since > QUIET_S and self._unmarked < MOST_UNMARKED:
+                self._unmarked += 1
+                return False
             self._mark()
         if self._began is None:
             self._begin(now)
@@ -64,12 +74,14 @@ class FairShare:
         await waiter
 
     def _mark(self) -> None:
-        self._is_marked = True
+        """Have the end of this turn of the loop be heard of."""
+        self._turns_of_loop += 1
+        self.turn_of_loop = self._turns_of_loop
+        self._unmarked = 0
         self._loop.call_soon(self._end_turn_of_loop)
 
     def _end_turn_of_loop(self) -> None:
-        self.turn_of_loop += 1
-        self._is_marked = False
+        self.turn_of_loop = 0
         if self._ends_with_turn:
             self._ends_with_turn = False
             self._next_pass()
@@ -81,7 +93,7 @@ class FairShare:
             self._loop.call_later(HURRIED_PAUSE_S, self._next_pass)
         else:
             self._ends_with_turn = True
-            if not self._is_marked:
+            if not self.turn_of_loop:
                 self._mark()
 
     def _next_pass(self) -> None:

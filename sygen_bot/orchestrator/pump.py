@@ -89,7 +89,7 @@ class Pump:
         share, log, turn_id = self._share, session.log, job.turn_id
         words = _Words(log, job, record, max_bytes=self._max_answer_bytes)
         has_spoken = False
-        spoke_in = -1  # the turn of the loop in which something was handed on
+        spoke_in = 0  # the turn of the loop in which something was handed on
         events = provider.run(turn)
         try:
             async for event in events:
@@ -102,12 +102,11 @@ class Pump:
                     if not words.fit(data):
                         session.stop(job, "answer_too_large")
                         break
-                    turn_of_loop = share.turn_of_loop
-                    if spoke_in == turn_of_loop:
+                    if spoke_in and spoke_in == share.turn_of_loop:
                         words.gather(data)
                     else:
                         words.say(event if data is event.data else TextDelta(data))
-                        spoke_in, has_spoken = turn_of_loop, True
+                        has_spoken = True
                 else:
                     words.hand_on()
                     if isinstance(event, Finished):
@@ -119,6 +118,7 @@ class Pump:
                 if share.is_spent(has_spoken=has_spoken):
                     words.hand_on()
                     await share.next_pass(has_spoken=has_spoken)
+                spoke_in = share.turn_of_loop
         finally:
             words.hand_on()
             await events.aclose()

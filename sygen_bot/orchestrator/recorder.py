@@ -16,7 +16,7 @@ from sygen_bot.storage.sessions import TurnPart
 
 INTERVAL_S: Final = 0.25
 UNSAVED_CHARS: Final = 64 * 1024
-_TOGETHER: Final = 32
+_TOGETHER: Final = 128
 """Turns that are stored in one transaction: gathering them is one step of the loop."""
 
 _log = structlog.get_logger(__name__)

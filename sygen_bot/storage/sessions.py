@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from sygen_bot.errors import Conflict
 from sygen_bot.events import Failed, Result, TurnEnd, status_of
@@ -94,6 +94,50 @@ class KnownMessage:
 
     turn_id: str
     end: TurnEnd | None
+
+
+# What every message and every end takes, made once: to put a statement together takes longer than to run it.
+_SESSION: Final = sa.bindparam("of_session", type_=sa.Text)
+_TURN: Final = sa.bindparam("of_turn", type_=sa.Text)
+_IS_SESSION = sa.select(sa.exists().where(sessions.c.id == _SESSION))
+_OF_CLIENT = sa.select(turns.c.id, turns.c.text, turns.c.answer, turns.c.end).where(
+    turns.c.session_id == _SESSION, turns.c.client_id == sa.bindparam("named")
+)
+_ADD_TURN = sa.insert(turns)
+_COUNT_TURN = (
+    sa.update(sessions)
+    .where(sessions.c.id == _SESSION)
+    .values(
+        ordinal=sa.bindparam("to_ordinal"),
+        message_count=sessions.c.message_count + 1,
+        updated_at=sa.bindparam("now"),
+        title=sa.case((sessions.c.title == "", sa.bindparam("first_title", type_=sa.Text)), else_=sessions.c.title),
+    )
+)
+_BEGIN_TURN = sa.update(turns).where(turns.c.id == _TURN).values(status="running", user_seq=sa.bindparam("at"))
+_END_OF = sa.select(turns.c.end_seq).where(turns.c.id == _TURN)
+_END_TURN = (
+    sa.update(turns)
+    .where(turns.c.id == _TURN)
+    .values(
+        {name: sa.bindparam(name) for name in ("status", "user_seq", "end_seq", "ended_at", "answer", "trace", "end")}
+    )
+)
+_FORGET_PARTS = sa.delete(turn_parts).where(turn_parts.c.turn_id == _TURN)
+_COUNT_END = (
+    sa.update(sessions)
+    .where(sessions.c.id == _SESSION)
+    .values(
+        seq=sa.bindparam("seq"),
+        message_count=sessions.c.message_count + sa.bindparam("more", type_=sa.BigInteger),
+        updated_at=sa.bindparam("now"),
+    )
+)
+_USE_CONTEXT = (
+    sa.update(sessions)
+    .where(sessions.c.id == _SESSION)
+    .values(context_used_at=sa.bindparam("used_at"), context_turns=sa.bindparam("context_turns"))
+)
 
 
 class SessionStore:
@@ -219,17 +263,17 @@ class SessionStore:
             "user_seq": turn.user_seq,
         }
         counted = {
-            "ordinal": turn.ordinal,
-            "message_count": sessions.c.message_count + 1,
-            "updated_at": turn.accepted_at,
-            "title": sa.case((sessions.c.title == "", _title_from(turn.text)), else_=sessions.c.title),
+            "of_session": session_id,
+            "to_ordinal": turn.ordinal,
+            "now": turn.accepted_at,
+            "first_title": _title_from(turn.text),
         }
 
         def keep(connection: sa.Connection) -> KnownMessage | None:
             if turn.client_id is not None and (known := _by_client_id(connection, session_id, turn)) is not None:
                 return None if known.turn_id == turn.id else known  # its own: the transaction is run again
-            connection.execute(sa.insert(turns).values(row))
-            connection.execute(sa.update(sessions).where(sessions.c.id == session_id).values(counted))
+            connection.execute(_ADD_TURN, row)
+            connection.execute(_COUNT_TURN, counted)
             return None
 
         self._storage.submit(keep, on_done)
@@ -238,9 +282,7 @@ class SessionStore:
         """Note that the agent is about to get the message: from now on it is never given to one again."""
 
         def note(connection: sa.Connection) -> None:
-            connection.execute(
-                sa.update(turns).where(turns.c.id == turn_id).values(status="running", user_seq=user_seq)
-            )
+            connection.execute(_BEGIN_TURN, {"of_turn": turn_id, "at": user_seq})
 
         await self._storage.write(note)
 
@@ -276,8 +318,8 @@ class SessionStore:
                 _finish(connection, session_id, turn, now)
             for provider, resume_token in contexts.items():
                 _keep_context(connection, session_id, provider, resume_token, now)
-            used = {"context_used_at": context.used_at, "context_turns": context.turns}
-            connection.execute(sa.update(sessions).where(sessions.c.id == session_id).values(used))
+            used = {"of_session": session_id, "used_at": context.used_at, "context_turns": context.turns}
+            connection.execute(_USE_CONTEXT, used)
             for turn_id, user_seq in waiting.items():
                 connection.execute(sa.update(turns).where(turns.c.id == turn_id).values(user_seq=user_seq))
 
@@ -372,13 +414,7 @@ class SessionStore:
 
 
 def _by_client_id(connection: sa.Connection, session_id: str, turn: StoredTurn) -> KnownMessage | None:
-    row = (
-        connection.execute(
-            sa.select(turns.c.id, turns.c.text, turns.c.answer, turns.c.end).where(
-                turns.c.session_id == session_id, turns.c.client_id == turn.client_id
-            )
-        )
-    ).first()
+    row = connection.execute(_OF_CLIENT, {"of_session": session_id, "named": turn.client_id}).first()
     if row is None:
         return None
     if row.text != turn.text:
@@ -400,7 +436,7 @@ def _add_part(connection: sa.Connection) -> sa.Executable:
 
 
 def _keep_context(connection: sa.Connection, session_id: str, provider: str, resume_token: str, now: float) -> None:
-    if not connection.scalar(sa.select(sa.exists().where(sessions.c.id == session_id))):
+    if not connection.scalar(_IS_SESSION, {"of_session": session_id}):
         return  # deleted while its agent spoke
     new = _insert(connection, contexts).values(
         session_id=session_id, provider=provider, resume_token=resume_token, updated_at=now
@@ -410,28 +446,25 @@ def _keep_context(connection: sa.Connection, session_id: str, provider: str, res
 
 
 def _finish(connection: sa.Connection, session_id: str, turn: EndedTurn, now: float) -> None:
-    before = connection.execute(sa.select(turns.c.end_seq).where(turns.c.id == turn.turn_id)).first()
+    before = connection.execute(_END_OF, {"of_turn": turn.turn_id}).first()
     if before is None:
         return  # the session was deleted
     connection.execute(
-        sa.update(turns)
-        .where(turns.c.id == turn.turn_id)
-        .values(
-            status=status_of(turn.end),
-            user_seq=turn.user_seq,
-            end_seq=turn.end_seq,
-            ended_at=now,
-            answer=turn.answer,
-            trace=encode_trace(turn.trace),
-            end=encode_end(turn.end),
-        )
+        _END_TURN,
+        {
+            "of_turn": turn.turn_id,
+            "status": status_of(turn.end),
+            "user_seq": turn.user_seq,
+            "end_seq": turn.end_seq,
+            "ended_at": now,
+            "answer": turn.answer,
+            "trace": encode_trace(turn.trace),
+            "end": encode_end(turn.end),
+        },
     )
-    connection.execute(sa.delete(turn_parts).where(turn_parts.c.turn_id == turn.turn_id))
-    connection.execute(
-        sa.update(sessions)
-        .where(sessions.c.id == session_id)
-        .values(seq=turn.end_seq, message_count=sessions.c.message_count + int(before.end_seq is None), updated_at=now)
-    )
+    connection.execute(_FORGET_PARTS, {"of_turn": turn.turn_id})
+    counted = {"of_session": session_id, "seq": turn.end_seq, "more": int(before.end_seq is None), "now": now}
+    connection.execute(_COUNT_END, counted)
 
 
 def encode_end(end: TurnEnd) -> str:
@@ -475,4 +508,8 @@ def _title_from(text: str) -> str:
 
 def _insert(connection: sa.Connection, table: sa.Table) -> Any:
     """An insert that knows `ON CONFLICT`; SQLite and PostgreSQL spell it alike."""
-    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # the dialect has it loaded; where it is another, it is not needed
+
+        return postgresql.insert(table)
+    return sqlite.insert(table)
