@@ -92,7 +92,16 @@ def main() -> None:
     """Run the command. Exits with its code."""
     _complete_streams()
     is_quick = sys.argv[1:] == ["version"]  # parsing any option would take longer than all of this
+    _leave_out_all_but(*sys.argv[1:2])
     sys.exit(_run(version if is_quick else app))
+
+
+def _leave_out_all_but(name: str = "") -> None:
+    """Make only the command or group that is called: all of them would take longer than many a command."""
+    commands = [each for each in app.registered_commands if each.name == name]
+    groups = [each for each in app.registered_groups if each.name == name]
+    if commands or groups:
+        app.registered_commands, app.registered_groups = commands, groups
 
 
 def _complete_streams() -> None:

@@ -173,11 +173,10 @@ class LiveSession:
         if self.is_deleted:
             raise NotFound("This session was deleted.")
         client_id = None if client_id is None else speakable(client_id)
-        is_held = client_id is not None and any(job.client_id == client_id for job in self._all())
-        if len(self._accepting if is_held else self.unfinished()) >= self._limit:
-            raise QueueFull  # the same message again is no turn more
+        if self._is_full(client_id):
+            raise QueueFull
         self._ordinal += 1
-        begins = not self._all() and not self._untold_ends
+        begins = not (self._running or self._waiting or self._accepting or self._untold_ends)
         if begins:  # nothing can be told before it, so that its place is known
             self._reserved_seq = max(self.log.cursor.seq, self._reserved_seq) + 1
         job = TurnJob(
@@ -192,6 +191,17 @@ class LiveSession:
         self._accepting.append(job)
         self._accept(job, on_receipt)
         return job.turn_id
+
+    def _is_full(self, client_id: str | None) -> bool:
+        unfinished = self._unfinished_ahead() + sum(not job.has_ended for job in self._accepting)
+        if unfinished < self._limit:
+            return False
+        is_held = client_id is not None and any(job.client_id == client_id for job in self._all())
+        return not is_held or len(self._accepting) >= self._limit  # the same message again is no turn more
+
+    def _unfinished_ahead(self) -> int:
+        """How many turns are ahead of one that is accepted now: what was stopped does not wait any more."""
+        return len(self._waiting) + (self._running is not None and not self._running.has_ended)
 
     def take_up(self, turn: StoredTurn) -> None:
         """Put a message into the queue that is stored already, if it is not there."""
@@ -239,9 +249,7 @@ class LiveSession:
 
     def _accepted(self, job: TurnJob, on_receipt: ReceiptHandler) -> None:
         self._accepting.remove(job)
-        ahead = [*([] if self._running is None else [self._running]), *self._waiting]
-        position = sum(not other.has_ended for other in ahead)
-        self._tell(on_receipt, Acceptance(turn_id=job.turn_id, position=position))
+        self._tell(on_receipt, Acceptance(turn_id=job.turn_id, position=self._unfinished_ahead()))
         message = UserMessage(job.text, job.accepted_at, job.client_id)
         job.user_seq = self.log.append(job.turn_id, message, seq=job.user_seq).seq
         self._message_count += 1

@@ -6,7 +6,6 @@ import importlib.util
 import json
 import os
 import shutil
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,7 +149,10 @@ def _definition(settings: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _settings(environment: Mapping[str, str]) -> dict[str, Any]:
     try:
-        return tomllib.loads((_home(environment) / "config.toml").read_text(encoding="utf-8"))
+        text = (_home(environment) / "config.toml").read_text(encoding="utf-8")
+        import tomllib  # only where there is such a file: it costs the gateway's start time
+
+        return tomllib.loads(text)
     except (OSError, ValueError):
         return {}
 

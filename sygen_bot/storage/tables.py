@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     Column,
@@ -16,11 +17,23 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
 )
 
 NEWEST_REVISION: Final = "0004"
 
 metadata = MetaData()
+
+
+def _partial_index(table: Table, statement: str) -> None:
+    """Make an index of some rows with `table`.
+
+    An `Index` with a condition would have to name every kind of database, and load SQLAlchemy's part for each: 25 ms and 2 MiB.
+    """
+    for dialect, false in (("sqlite", "0"), ("postgresql", "false")):
+        ddl = DDL(statement.format(false=false)).execute_if(dialect=dialect)  # type: ignore[no-untyped-call]
+        event.listen(table, "after_create", ddl)
+
 
 sessions = Table(
     "sessions",
@@ -77,12 +90,7 @@ turns = Table(
     UniqueConstraint("session_id", "ordinal"),
     UniqueConstraint("session_id", "client_id"),
 )
-Index(
-    "turns_unfinished",
-    turns.c.status,
-    sqlite_where=turns.c.end_seq.is_(None),
-    postgresql_where=turns.c.end_seq.is_(None),
-)
+_partial_index(turns, "CREATE INDEX turns_unfinished ON turns (status) WHERE end_seq IS NULL")
 
 turn_parts = Table(
     "turn_parts",
@@ -112,12 +120,8 @@ notifications = Table(
     Column("created_at", Double, nullable=False),
     Column("is_read", Boolean, nullable=False),
 )
-Index(
-    "notifications_unread",
-    notifications.c.number,
-    sqlite_where=notifications.c.is_read.is_(False),
-    postgresql_where=notifications.c.is_read.is_(False),
-)
+# Word for word as it is asked for, or SQLite does not use it.
+_partial_index(notifications, "CREATE INDEX notifications_unread ON notifications (number) WHERE is_read IS {false}")
 
 runs = Table(
     "runs",
@@ -145,12 +149,7 @@ runs = Table(
     Column("error", Text),
 )
 Index("runs_of_a_source", runs.c.source, runs.c.source_id, runs.c.number)
-Index(
-    "runs_unfinished",
-    runs.c.number,
-    sqlite_where=runs.c.ended_at.is_(None),
-    postgresql_where=runs.c.ended_at.is_(None),
-)
+_partial_index(runs, "CREATE INDEX runs_unfinished ON runs (number) WHERE ended_at IS NULL")
 
 jobs = Table(
     "jobs",
@@ -227,12 +226,7 @@ approvals = Table(
     Column("decided_by", Text),
     Column("decided_at", Double),
 )
-Index(
-    "approvals_pending",
-    approvals.c.number,
-    sqlite_where=approvals.c.decision.is_(None),
-    postgresql_where=approvals.c.decision.is_(None),
-)
+_partial_index(approvals, "CREATE INDEX approvals_pending ON approvals (number) WHERE decision IS NULL")
 
 approval_rules = Table(
     "approval_rules",

@@ -28,6 +28,40 @@ def test_it_says_where_it_listens_and_answers_there(home: Path) -> None:
     assert all(json.loads(line)["event"] for line in err.splitlines())
 
 
+LOADED_LATER = frozenset(
+    {
+        *("alembic", "mako", "sqlalchemy.dialects.postgresql", "asyncpg"),
+        *("rich", "pygments", "prompt_toolkit", "markdown_it", "segno"),
+        *("httpx", "httpcore", "httpx2", "httpcore2", "tomllib", "pydantic.v1"),
+        *("jinja2", "PIL", "filetype", "psutil"),
+        *("claude_agent_sdk", "mcp", "openai", "acp", "xllamacpp", "faster_whisper"),
+        *("uvicorn.protocols.http.h11_impl", "sygen_bot.testing", "sygen_bot.client"),
+    }
+)
+"""What a gateway needs for a migration, a hook, a picture, an agent or a command, but not to start and answer."""
+TELL_MODULES = """
+import atexit, os, pathlib, sys
+atexit.register(
+    lambda: pathlib.Path(os.environ["MODULES"]).write_text("\\n".join(name for name, it in sys.modules.items() if it))
+)
+"""
+
+
+def test_it_starts_without_what_it_needs_later(home: Path, tmp_path: Path) -> None:
+    """Start time and memory are these modules: at a first start, and at the next one with the database there."""
+    (tmp_path / "sitecustomize.py").write_text(TELL_MODULES)
+    told = tmp_path / "modules"
+    command = ("serve", "--host", "127.0.0.1", "--port", "0")
+    for _ in range(2):
+        with Running(home, *command, PYTHONPATH=str(tmp_path), MODULES=str(told)) as gateway:
+            url = gateway.read_until("\n").removeprefix("listening on ").strip()
+            assert httpx.get(f"{url}/health").status_code == 200
+            assert gateway.end(signal.SIGTERM)[0] == 0
+        modules = set(told.read_text().split())
+        assert {"fastapi", "sqlalchemy.dialects.sqlite", "sygen_bot.api.server"} <= modules
+        assert modules & LOADED_LATER == set()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_stops_cleanly_with_a_turn_running(home: Path, number: int) -> None:
     with serving(home, SYGEN_API__DRAIN_S="0.2") as (gateway, _url), Running(home, "ask", "SLOW 1000 0.05") as asking:

@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 import sygen_bot.storage
 from sygen_bot.errors import StorageError
 from sygen_bot.session.key import SessionKey
-from sygen_bot.storage.engine import Storage, open_storage
+from sygen_bot.storage.engine import open_storage
+from sygen_bot.storage.fresh import make_tables
 from sygen_bot.storage.history import ChatHistory
 from sygen_bot.storage.sessions import ContextUse, SessionStore
 from sygen_bot.storage.tables import NEWEST_REVISION, metadata
@@ -27,27 +28,24 @@ def database(bare_database: str) -> str:
     return bare_database
 
 
-def shape(connection: sa.Connection) -> dict[str, object]:
-    """Everything about the tables that counts."""
-    inspector = sa.inspect(connection)
-    return {
-        table: (
-            [(column["name"], str(column["type"]), column["nullable"]) for column in inspector.get_columns(table)],
-            inspector.get_pk_constraint(table)["constrained_columns"],
-            sorted(tuple(unique["column_names"]) for unique in inspector.get_unique_constraints(table)),
-            sorted(
-                (str(index["name"]), tuple(index["column_names"]), index["unique"])
-                for index in inspector.get_indexes(table)
-                if "duplicates_constraint" not in index
-            ),
-            sorted(
-                (tuple(key["constrained_columns"]), key["referred_table"], str(key["options"].get("ondelete")))
-                for key in inspector.get_foreign_keys(table)
-            ),
-        )
-        for table in inspector.get_table_names()
-        if table != "alembic_version"
-    }
+SHAPE = {
+    "sqlite": ("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name",),
+    "postgresql": (
+        "SELECT table_name, ordinal_position, column_name, udt_name, character_maximum_length, is_nullable, column_default,"
+        " is_identity FROM information_schema.columns WHERE table_schema = current_schema() ORDER BY 1, 2",
+        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
+        " WHERE connamespace = current_schema()::regnamespace ORDER BY 1, 2",
+        "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema() ORDER BY 1, 2",
+        "SELECT sequencename, data_type::text, start_value, increment_by FROM pg_sequences"
+        " WHERE schemaname = current_schema() ORDER BY 1",
+    ),
+}
+
+
+def shape(connection: sa.Connection) -> dict[str, list[tuple[object, ...]]]:
+    """Everything that the database knows about its tables, in its own words, and which revision they are said to have."""
+    questions = (*SHAPE[connection.dialect.name], "SELECT version_num FROM alembic_version")
+    return {question: [tuple(row) for row in connection.exec_driver_sql(question)] for question in questions}
 
 
 async def run_on(database: str, work: Callable[[sa.Connection], object]) -> None:
@@ -82,12 +80,39 @@ def execute(*statements: str) -> Callable[[sa.Connection], object]:
     return run
 
 
-async def test_the_migrations_lead_to_the_tables_that_the_code_uses(storage: Storage, database: str) -> None:
-    """Made by the migrations, or all at once: the same columns, keys and indexes."""
-    migrated = await storage.read(shape)
-    await storage.write(lambda connection: metadata.drop_all(connection))
-    await storage.write(lambda connection: metadata.create_all(connection))
-    assert migrated == await storage.read(shape)
+async def test_a_database_made_at_once_is_the_one_that_the_migrations_make(database: str) -> None:
+    """To the letter: tables, columns and their order, keys, conditions of indexes, and the revision."""
+    shapes: list[dict[str, list[tuple[object, ...]]]] = []
+    for make in (upgrade_to(NEWEST_REVISION), make_tables):
+        await run_on(database, make)
+        await run_on(database, lambda connection: shapes.append(shape(connection)))
+        await run_on(database, lambda connection: metadata.drop_all(connection))
+        await run_on(database, execute("DROP TABLE alembic_version"))
+    migrated, made = shapes
+    assert all(migrated.values())
+    assert made == migrated
+    assert [table for table in metadata.tables if table not in str(made)] == []
+
+
+async def test_an_empty_database_is_made_without_any_migration(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(command, "upgrade")
+    storage = await open_storage(database)
+    await opened(SessionStore(storage))
+    await storage.close()
+
+
+async def test_the_tables_of_others_stay_beside_ours(database: str) -> None:
+    await run_on(database, execute("CREATE TABLE theirs (id TEXT)"))
+    await (await open_storage(database)).close()
+    await run_on(database, execute("SELECT id FROM theirs", "SELECT id FROM turns"))
+
+
+async def test_the_next_migration_goes_on_from_a_database_made_at_once(database: str) -> None:
+    await run_on(database, make_tables)
+    await run_on(database, upgrade_to("head"))
+    storage = await open_storage(database)
+    await opened(SessionStore(storage))
+    await storage.close()
 
 
 OLD_ROWS = (
