@@ -64,14 +64,16 @@ def admit(request: AuthRequest, context: ApiContext) -> Admission:
         peer = crypto.decode_key(request.e2e_pk)
         public, private = crypto.new_key_pair()
         shared = crypto.agree(peer, private)
-        identity_shared = crypto.agree(peer, context.identity)
     except crypto.InvalidKey as error:
         raise HandshakeError("auth_failed") from error
     is_sealed = request.sealed is not None
-    token = _unseal(request.sealed, identity_shared) if is_sealed else request.token
+    token, proof = request.token, None
+    if is_sealed:
+        identity_shared = crypto.agree(peer, context.identity)  # the key is a good one, or it would be refused by now
+        token = _unseal(request.sealed, identity_shared)
+        proof = crypto.seal_frame(identity_shared, os.urandom(crypto.NONCE_BYTES), public).decode()
     if not context.token.opens(token) or (context.require_sealed and not is_sealed):
         raise HandshakeError("auth_failed")
-    proof = crypto.seal_frame(identity_shared, os.urandom(crypto.NONCE_BYTES), public).decode() if is_sealed else None
     chat_id = context.default_chat_id if request.chat_id is None else request.chat_id
     return Admission(
         key=SessionKey("api", chat_id, request.channel_id),

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from sygen_bot.api.crypto import E2ESession
-from sygen_bot.api.protocol import CLOSE_TRY_LATER, MAX_MERGED_DELTA_CHARS, Form
+from sygen_bot.api.protocol import CLOSE_TRY_LATER, MAX_MERGED_DELTA_BYTES, Form
 from sygen_bot.api.socket import Socket
 from sygen_bot.events import TextDelta
 from sygen_bot.session.log import LoggedEvent
@@ -21,7 +21,7 @@ MOST_BYTES: Final = 32 * 1024 * 1024
 
 
 class _Merged(msgspec.Struct):
-    """Adjacent text deltas of one turn, waiting to become one. `last` is the newest of them, `size` their characters."""
+    """Adjacent text deltas of one turn, waiting to become one. `last` is the newest of them, `size` their bytes as JSON."""
 
     last: LoggedEvent
     form: Form
@@ -81,23 +81,23 @@ class Outbox:
         """Send a text delta."""
         waiting, socket = self._waiting, self._socket
         text: str = delta.event.data  # type: ignore[union-attr]  # it is a text delta
-        if not waiting and self._encoding is None and socket.writable and len(text) <= MAX_MERGED_DELTA_CHARS:
+        if not waiting and self._encoding is None and socket.writable and len(text) <= MAX_MERGED_DELTA_BYTES:
             socket.send(self._seal(self._encode(delta, form)))
             return
-        last = waiting[-1] if waiting else None
+        last, size = waiting[-1] if waiting else None, len(msgspec.json.encode(text)) - 2
         if (
             isinstance(last, _Merged)
             and last.form is form
             and last.last.turn_id == delta.turn_id
-            and last.size + len(text) <= MAX_MERGED_DELTA_CHARS
+            and last.size + size <= MAX_MERGED_DELTA_BYTES
         ):
             last.parts.append(text)
-            last.size += len(text)
+            last.size += size
             last.last = delta
-            self._waiting_bytes += len(text)
+            self._waiting_bytes += size
             self._check_full()
         else:
-            self._wait(_Merged(delta, form, [text], len(text)), len(text))
+            self._wait(_Merged(delta, form, [text], size), size)
 
     def put_large(self, size: int, encode: Callable[[], bytes]) -> None:
         """Send an event of about `size` bytes that is still to be encoded, on another thread."""

@@ -164,8 +164,9 @@ class WebSocket(asyncio.Protocol):
         self._later("ping", self._ping_interval_s, self._ping)
 
     def pause_reading(self) -> None:
-        self._reading = False
-        self._transport.pause_reading()
+        self._reading = (
+            False  # the transport goes on until there is a chunk: it costs two system calls to stop and start it
+        )
 
     def resume_reading(self) -> None:
         self._reading = True
@@ -212,6 +213,8 @@ class WebSocket(asyncio.Protocol):
             return
         self._heard = True
         self._backlog += data
+        if not self._reading and len(self._backlog) >= _CHUNK_BYTES:
+            self._transport.pause_reading()
         self._feed()
 
     def shutdown(self) -> None:

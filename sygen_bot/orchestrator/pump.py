@@ -28,7 +28,8 @@ from sygen_bot.session.json_value import cut, kept_json
 from sygen_bot.session.log import SessionLog
 from sygen_bot.session.text import speakable
 
-_MOST_CHARS: Final = 8 * 1024
+MAX_GATHERED_BYTES: Final = 16 * 1024
+_MOST_CHARS: Final = MAX_GATHERED_BYTES // 2
 _MOST_BYTES_OF_CHAR: Final = 6
 """In a JSON string: `\\u001f`."""
 MAX_TOOL_BYTES: Final = 16 * 1024
@@ -129,7 +130,7 @@ class _Words:
     """An answer on its way into the log.
 
     What an agent says without giving way to the event loop cannot be sent before it does, so it is gathered and handed on as one:
-    at the end of that turn of the loop, or as soon as it is `_MOST_CHARS`.
+    at the end of that turn of the loop, or as soon as it is `_MOST_CHARS`; in pieces of at most `MAX_GATHERED_BYTES` as JSON.
     """
 
     def __init__(self, log: SessionLog, job: TurnJob, record: TurnRecord, *, max_bytes: int) -> None:
@@ -184,8 +185,10 @@ class _Words:
             text = "".join(self._gathered)
             self._gathered.clear()
             self._chars = 0
-            if not self._job.has_ended:
-                self.say(TextDelta(text))
+            is_large = len(text) * _MOST_BYTES_OF_CHAR > MAX_GATHERED_BYTES and _wire_size(text) > MAX_GATHERED_BYTES
+            size = MAX_GATHERED_BYTES // _MOST_BYTES_OF_CHAR if is_large else len(text)
+            for start in range(0, 0 if self._job.has_ended else len(text), size):
+                self.say(TextDelta(text[start : start + size]))
 
 
 def _wire_size(text: str) -> int:

@@ -9,7 +9,8 @@ from typing import Self
 MAX_ID = 2**53 - 1
 """The largest chat or topic id: the largest integer that JSON numbers carry exactly everywhere."""
 
-_FORM = re.compile(r"([a-z][a-z0-9_]{0,31}):([1-9][0-9]{0,15})(?::([1-9][0-9]{0,15}))?")
+_TRANSPORT = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_FORM = re.compile(rf"({_TRANSPORT.pattern}):([1-9][0-9]{{0,15}})(?::([1-9][0-9]{{0,15}}))?")
 
 
 def is_valid_id(value: object) -> bool:
@@ -32,7 +33,7 @@ class SessionKey:
     def __post_init__(self) -> None:
         if not is_valid_id(self.chat_id) or not (self.topic_id is None or is_valid_id(self.topic_id)):
             raise ValueError(f"ids are integers from 1 to 2^53-1, not {self.chat_id!r} and {self.topic_id!r}")
-        if _FORM.fullmatch(str(self)) is None:
+        if _TRANSPORT.fullmatch(self.transport) is None:
             raise ValueError(f"not a transport name: {self.transport!r}")
 
     def __str__(self) -> str:
