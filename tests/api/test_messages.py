@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -48,6 +49,27 @@ async def test_the_joined_deltas_are_the_text_of_the_result(gateway: Gateway, ch
         assert said(events) == events[-1]["text"] != ""
         assert events[-1]["stream_fallback"] is False
         assert all(event["data"] != "" for event in events if event["type"] == "text_delta")
+
+
+async def test_what_an_agent_says_comes_as_it_is_said_unless_it_does_not_give_way(gateway: Gateway, chat: int) -> None:
+    async with client(gateway, chat_id=chat) as peer:
+        for script, fewest, most in (("TICK 1000", 1000, 1000), ("SLOW 20 0.01", 20, 20), ("BURST 3000", 2, 300)):
+            deltas = [event["data"] for event in await peer.ask(script) if event["type"] == "text_delta"]
+            assert fewest <= len(deltas) <= most, script
+
+
+@pytest.mark.parametrize("word", ["🚀", "\x1f", "a"])
+async def test_words_that_are_merged_stay_small_whatever_they_are(serve: Serve, word: str) -> None:
+    said_before = TextDelta("first ")
+    agent = Agent(said_before, *[TextDelta(word * 100)] * 1000, SystemStatus("done"), TextDelta(" last"))
+    async with serve(providers=[agent]) as gateway, client(gateway) as peer:
+        events = await peer.ask("hello")
+        assert said(events) == events[-1]["text"] == f"first {word * 100_000} last"
+        deltas = [event["data"] for event in events if event["type"] == "text_delta"]
+        assert max(len(json.dumps(delta, ensure_ascii=False).encode()) for delta in deltas) <= 16 * 1024 + 2
+        assert len(deltas) < 200
+        assert [event["data"] for event in events if event["type"] == "system_status"] == ["done"]
+        assert events[-2]["data"] == " last", "what comes between is not overtaken"
 
 
 async def test_an_answer_that_could_not_be_streamed_is_in_the_result_alone(gateway: Gateway, chat: int) -> None:

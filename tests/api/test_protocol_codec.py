@@ -198,11 +198,30 @@ def test_a_frame_opens_to_what_was_sealed_and_no_frame_near_it_opens(
         crypto.open_frame(SHARED, changed)
 
 
+both_ways = pytest.mark.parametrize("direct", [True, False], ids=["libsodium directly", "PyNaCl"])
+
+
+def test_libsodium_can_be_called_directly_here() -> None:
+    assert crypto.libsodium() is not None, "the tests of both ways would be two of one"
+
+
 @many
-@given(st.lists(st.binary(max_size=40), max_size=6))
-def test_two_sides_understand_each_other_and_refuse_replays_and_reflections(plaintexts: list[bytes]) -> None:
-    server = crypto.E2ESession(role="server", shared_key=SHARED)
-    peer = crypto.E2ESession(role="client", shared_key=SHARED)
+@given(st.binary(min_size=24, max_size=24), st.binary(max_size=1200))
+def test_both_ways_make_the_same_frame(nonce: bytes, plaintext: bytes) -> None:
+    make = crypto.frame_maker(SHARED)
+    assert make(nonce, b"what was in the buffer before " * 20)
+    frame = crypto.seal_frame(SHARED, nonce, plaintext)
+    assert make(nonce, plaintext) == crypto.frame_maker(SHARED, direct=False)(nonce, plaintext) == frame
+
+
+@both_ways
+@many
+@given(st.lists(st.binary(max_size=40) | st.binary(min_size=970, max_size=1000), max_size=6))
+def test_two_sides_understand_each_other_and_refuse_replays_and_reflections(
+    direct: bool, plaintexts: list[bytes]
+) -> None:
+    server = crypto.E2ESession(role="server", shared_key=SHARED, direct=direct)
+    peer = crypto.E2ESession(role="client", shared_key=SHARED, direct=direct)
     for plaintext in plaintexts:
         for sender, receiver in ((server, peer), (peer, server)):
             frame = sender.seal(plaintext)
@@ -256,13 +275,14 @@ def test_both_sides_agree_on_the_shared_key_of_the_vectors() -> None:
     assert crypto.agree(crypto.decode_key(VECTORS["server"]["pk"]), CLIENT_SECRET) == SHARED
 
 
+@both_ways
 @pytest.mark.parametrize("role", ["server", "client"])
 @pytest.mark.parametrize("frame", VECTORS["frames"], ids=range(len(VECTORS["frames"])))
-def test_frames_are_made_and_opened_as_in_the_vectors(frame: dict[str, str], role: str) -> None:
+def test_frames_are_made_and_opened_as_in_the_vectors(frame: dict[str, str], role: str, direct: bool) -> None:
     nonce, plaintext = base64.b64decode(frame["nonce"]), frame["plaintext"].encode()
     sides: dict[str, crypto.E2ESession] = {
-        "server": crypto.E2ESession(role="server", shared_key=SHARED, nonces=lambda: nonce),
-        "client": crypto.E2ESession(role="client", shared_key=SHARED, nonces=lambda: nonce),
+        "server": crypto.E2ESession(role="server", shared_key=SHARED, nonces=lambda: nonce, direct=direct),
+        "client": crypto.E2ESession(role="client", shared_key=SHARED, nonces=lambda: nonce, direct=direct),
     }
     side = sides.pop(role)
     (other,) = sides.values()
