@@ -119,7 +119,8 @@ class Pump:
                 if share.is_spent(has_spoken=has_spoken):
                     words.hand_on()
                     await share.next_pass(has_spoken=has_spoken)
-                spoke_in = share.turn_of_loop
+                if has_spoken:
+                    spoke_in = share.turn_of_loop
         finally:
             words.hand_on()
             await events.aclose()

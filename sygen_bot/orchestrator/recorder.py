@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from itertools import islice
 from typing import Final
 
 import structlog
@@ -17,7 +16,8 @@ from sygen_bot.storage.sessions import TurnPart
 INTERVAL_S: Final = 0.25
 UNSAVED_CHARS: Final = 64 * 1024
 _TOGETHER: Final = 128
-"""Turns that are stored in one transaction: gathering them is one step of the loop."""
+_TOGETHER_CHARS: Final = 256 * 1024
+"""What is stored in one transaction, at most: a message that comes meanwhile waits for it."""
 
 _log = structlog.get_logger(__name__)
 
@@ -69,12 +69,21 @@ class Recorder:
             self._much.clear()
             if is_due := loop.time() >= due:
                 due = loop.time() + INTERVAL_S
-            waiting = iter([record for record in self._turns.values() if is_due or record.has_much])
-            while some := list(islice(waiting, _TOGETHER)):
-                await self._store_all(some)
+            await self._store_some([record for record in self._turns.values() if is_due or record.has_much])
+
+    async def _store_some(self, records: list[TurnRecord]) -> None:
+        chosen: list[TurnRecord] = []
+        chars = 0
+        for record in records:
+            chosen.append(record)
+            chars += record.prepare()
+            if chars >= _TOGETHER_CHARS or len(chosen) >= _TOGETHER:
+                await self._store_all(chosen)
+                chosen, chars = [], 0
+        await self._store_all(chosen)
 
     async def _store_all(self, records: list[TurnRecord]) -> None:
-        parts = [part for record in records if (part := record.new_part()) is not None]
+        parts = [record.part for record in records if record.part is not None]
         if not parts:
             return
         try:
@@ -98,7 +107,7 @@ class TurnRecord:
         self._number = 0
         self._saved_seq = after_seq
         self._saved_chars = 0
-        self._part: TurnPart | None = None
+        self.part: TurnPart | None = None
 
         self.has_much = False
 
@@ -107,18 +116,18 @@ class TurnRecord:
         self.has_much = True
         self._much.set()
 
-    def new_part(self) -> TurnPart | None:
-        """What came since the last part that was stored."""
+    def prepare(self) -> int:
+        """Make `part` of what came since the last one that was stored, if there is anything. Returns its characters."""
         self.has_much = False
         trace = self._log.trace(self.turn_id, after=self._saved_seq)
         text = self._log.text(self.turn_id, start=self._saved_chars) if trace else ""
-        self._part = TurnPart(turn_id=self.turn_id, number=self._number, text=text, trace=trace) if trace else None
-        return self._part
+        self.part = TurnPart(turn_id=self.turn_id, number=self._number, text=text, trace=trace) if trace else None
+        return len(text)
 
     def saved(self) -> None:
         """The newest part is stored."""
-        if self._part is not None:
+        if self.part is not None:
             self._number += 1
-            self._saved_seq = self._part.trace[-1].seq
-            self._saved_chars += len(self._part.text)
-            self._part = None
+            self._saved_seq = self.part.trace[-1].seq
+            self._saved_chars += len(self.part.text)
+            self.part = None

@@ -7,9 +7,10 @@ statement, and on a busy loop each of these costs milliseconds. Database servers
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
 _READERS: Final = 4
+_LOG_BYTES: Final = 4 * 1024 * 1024
+_LOG_PAGES_AT_MOST: Final = 16 * 1024  # 64 MiB
+_COMMITS_BETWEEN_LOOKS: Final = 16
 _EXAMPLE: Final = "An example: postgresql+asyncpg://user@127.0.0.1/sygen"
 _T = TypeVar("_T")
 
@@ -98,12 +102,19 @@ def _parsed(text: str) -> URL:
 
 
 class _Sqlite:
-    """A SQLite file: one thread writes, a few read beside it (WAL)."""
+    """A SQLite file: one thread writes, a few read beside it (WAL), and one moves what was written from the log to its place.
+
+    That last one takes long, and would be the writer's work else, whoever waits for it.
+    """
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
         self._writer = ThreadPoolExecutor(1, "database writer")
         self._readers = ThreadPoolExecutor(_READERS, "database reader")
+        self._checkpointer = ThreadPoolExecutor(1, "database checkpoint")
+        self._log = Path(f"{engine.url.database}-wal")
+        self._written = 0
+        self._checkpoint: Future[None] | None = None
 
     def transaction(self, operations: Sequence[Operation[Any]], on_done: Callable[[Outcome[list[Any]]], None]) -> None:
         loop = asyncio.get_running_loop()
@@ -113,16 +124,27 @@ class _Sqlite:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._look, operation)
 
     async def close(self) -> None:
-        for pool in (self._writer, self._readers):
+        for pool in (self._writer, self._readers, self._checkpointer):
             await asyncio.to_thread(pool.shutdown)
         self._engine.dispose()
 
     def _run(self, operations: Sequence[Operation[Any]]) -> Outcome[list[Any]]:
         try:
             with readable_errors(), self._engine.begin() as connection:
-                return [operation(connection) for operation in operations]
+                results = [operation(connection) for operation in operations]
         except Exception as error:  # noqa: BLE001 - the thread's work ends here; the error is the caller's
             return error
+        self._written += 1
+        if self._written % _COMMITS_BETWEEN_LOOKS == 0 and (self._checkpoint is None or self._checkpoint.done()):
+            self._checkpoint = self._checkpointer.submit(self._move_log)
+        return results
+
+    def _move_log(self) -> None:
+        """Beside the writer, as far as nobody is in the way. What fails is tried again; in the end SQLite does it with a commit."""
+        with contextlib.suppress(SQLAlchemyError, OSError):
+            if self._log.stat().st_size >= _LOG_BYTES:
+                with self._engine.connect() as connection:
+                    connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _look(self, operation: Operation[_T]) -> _T:
         with self._engine.connect() as connection:
@@ -138,7 +160,7 @@ async def _open_sqlite(url: URL) -> _Sqlite:
             raise StorageError(
                 f"The database {file} cannot be made: {error.strerror}", "Make its folder writable."
             ) from error
-    engine = sa.create_engine(url, pool_size=_READERS + 1, max_overflow=0)
+    engine = sa.create_engine(url, pool_size=_READERS + 2, max_overflow=0)
     sa.event.listen(engine, "connect", _configure)
     try:
         await asyncio.to_thread(_prepare, engine)
@@ -158,7 +180,14 @@ def _prepare(engine: sa.Engine) -> None:
 
 def _configure(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
-    for pragma in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    settings = (
+        "busy_timeout=5000",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"wal_autocheckpoint={_LOG_PAGES_AT_MOST}",
+    )
+    for pragma in settings:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

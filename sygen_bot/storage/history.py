@@ -15,8 +15,8 @@ from sygen_bot.session.log import LoggedEvent
 from sygen_bot.session.text import speakable
 from sygen_bot.session.trace import TraceEntry, decode_trace, events_after
 from sygen_bot.storage.engine import Storage
-from sygen_bot.storage.sessions import decode_end
-from sygen_bot.storage.tables import sessions, turns
+from sygen_bot.storage.sessions import decode_end, whole_answer
+from sygen_bot.storage.tables import sessions, turn_parts, turns
 
 RUNS: Final = "task"
 """The transport of sessions that only a run of automation has: no conversation with a person."""
@@ -136,8 +136,8 @@ class ChatHistory:
 
     async def turn(self, session_id: str, turn_id: str) -> PastTurn | None:
         query = sa.select(turns).where(turns.c.session_id == speakable(session_id), turns.c.id == speakable(turn_id))
-        row = await self._storage.read(lambda connection: connection.execute(query).first())
-        return None if row is None else _turn(row)
+        found = await self._past_turns(query)
+        return found[0] if found else None
 
     async def events(
         self, session_id: str, *, after: int, until: int, most_turns: int, most_chars: int = MOST_CHARS_TOLD_AGAIN
@@ -155,9 +155,13 @@ class ChatHistory:
             .order_by(turns.c.ordinal)
         )
         found = query.subquery()
-        size = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(sa.func.length(found.c.answer)), 0)).select_from(
-            found
+        in_parts = (
+            sa.select(sa.func.sum(sa.func.length(turn_parts.c.text)))
+            .where(turn_parts.c.turn_id == found.c.id)
+            .scalar_subquery()
         )
+        length = sa.func.coalesce(sa.func.length(found.c.answer), in_parts, 0)
+        size = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(length), 0)).select_from(found)
         number, chars = await self._storage.read(lambda connection: connection.execute(size).one())
         if number > most_turns or chars > most_chars:
             return None
@@ -166,7 +170,9 @@ class ChatHistory:
         return sorted(events, key=lambda logged: logged.seq)
 
     async def _past_turns(self, query: sa.Select[Any]) -> list[PastTurn]:
-        return await self._storage.read(lambda connection: [_turn(row) for row in connection.execute(query)])
+        return await self._storage.read(
+            lambda connection: [_turn(connection, row) for row in connection.execute(query).all()]
+        )
 
 
 def _events(turn: PastTurn, after: int) -> list[LoggedEvent]:
@@ -193,7 +199,8 @@ def _session(row: Any) -> ChatSession:
     )
 
 
-def _turn(row: Any) -> PastTurn:
+def _turn(connection: sa.Connection, row: Any) -> PastTurn:
+    answer = whole_answer(connection, row)
     return PastTurn(
         id=row.id,
         ordinal=row.ordinal,
@@ -204,7 +211,7 @@ def _turn(row: Any) -> PastTurn:
         user_seq=row.user_seq,
         end_seq=row.end_seq,
         ended_at=row.ended_at,
-        answer=row.answer or "",
+        answer=answer,
         trace=decode_trace(row.trace),
-        end=None if row.end is None else decode_end(row.end, row.answer),
+        end=None if row.end is None else decode_end(row.end, answer),
     )

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -23,6 +24,9 @@ from sygen_bot.storage.engine import Storage
 from sygen_bot.storage.tables import contexts, sessions, turn_parts, turns
 
 _GIVEN_TITLE_CHARS: Final = 80
+MOST_CHARS_IN_ROW: Final = 256 * 1024
+"""Of an answer. A larger one stays in the parts in which it was stored."""
+_PART_CHARS: Final = 64 * 1024
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -123,6 +127,10 @@ _END_TURN = (
         {name: sa.bindparam(name) for name in ("status", "user_seq", "end_seq", "ended_at", "answer", "trace", "end")}
     )
 )
+_PARTS_OF = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(sa.func.length(turn_parts.c.text)), 0)).where(
+    turn_parts.c.turn_id == _TURN
+)
+_TEXTS_OF = sa.select(turn_parts.c.text).where(turn_parts.c.turn_id == _TURN).order_by(turn_parts.c.number)
 _FORGET_PARTS = sa.delete(turn_parts).where(turn_parts.c.turn_id == _TURN)
 _COUNT_END = (
     sa.update(sessions)
@@ -172,7 +180,7 @@ class SessionStore:
                 "message_count": 0,
                 "context_turns": 0,
             }
-            connection.execute(_insert(connection, sessions).values(row).on_conflict_do_nothing())
+            connection.execute(_insert(connection.dialect.name, sessions).values(row).on_conflict_do_nothing())
 
         await self._storage.write(make)
         made = await self._find(key)
@@ -294,7 +302,7 @@ class SessionStore:
                 {"of_turn": part.turn_id, "at": part.number, "said": part.text, "done": encode_trace(part.trace)}
                 for part in parts
             ]
-            connection.execute(_add_part(connection), rows)
+            connection.execute(_add_part(connection.dialect.name), rows)
 
         await self._storage.write(add, is_patient=True)
 
@@ -419,36 +427,45 @@ def _by_client_id(connection: sa.Connection, session_id: str, turn: StoredTurn) 
         return None
     if row.text != turn.text:
         raise Conflict("This id stands for another message.")
-    return KnownMessage(turn_id=row.id, end=None if row.end is None else decode_end(row.end, row.answer))
+    return KnownMessage(
+        turn_id=row.id, end=None if row.end is None else decode_end(row.end, whole_answer(connection, row))
+    )
 
 
-def _add_part(connection: sa.Connection) -> sa.Executable:
+@cache
+def _add_part(dialect: str) -> sa.Executable:
     running = sa.select(
         sa.bindparam("of_turn", type_=sa.String),
         sa.bindparam("at", type_=sa.Integer),
         sa.bindparam("said", type_=sa.Text),
         sa.bindparam("done", type_=sa.Text),
     ).where(sa.exists().where(turns.c.id == sa.bindparam("of_turn", type_=sa.String), turns.c.status == "running"))
-    new = _insert(connection, turn_parts).from_select(["turn_id", "number", "text", "trace"], running)
+    new = _insert(dialect, turn_parts).from_select(["turn_id", "number", "text", "trace"], running)
     changed = {"text": new.excluded.text, "trace": new.excluded.trace}  # the commit of the first was not heard of
     statement: sa.Executable = new.on_conflict_do_update(index_elements=["turn_id", "number"], set_=changed)
+    return statement
+
+
+@cache
+def _put_context(dialect: str) -> sa.Executable:
+    new = _insert(dialect, contexts)
+    changed = {"resume_token": new.excluded.resume_token, "updated_at": new.excluded.updated_at}
+    statement: sa.Executable = new.on_conflict_do_update(index_elements=["session_id", "provider"], set_=changed)
     return statement
 
 
 def _keep_context(connection: sa.Connection, session_id: str, provider: str, resume_token: str, now: float) -> None:
     if not connection.scalar(_IS_SESSION, {"of_session": session_id}):
         return  # deleted while its agent spoke
-    new = _insert(connection, contexts).values(
-        session_id=session_id, provider=provider, resume_token=resume_token, updated_at=now
-    )
-    changed = {"resume_token": new.excluded.resume_token, "updated_at": new.excluded.updated_at}
-    connection.execute(new.on_conflict_do_update(index_elements=["session_id", "provider"], set_=changed))
+    row = {"session_id": session_id, "provider": provider, "resume_token": resume_token, "updated_at": now}
+    connection.execute(_put_context(connection.dialect.name), row)
 
 
 def _finish(connection: sa.Connection, session_id: str, turn: EndedTurn, now: float) -> None:
     before = connection.execute(_END_OF, {"of_turn": turn.turn_id}).first()
     if before is None:
         return  # the session was deleted
+    stays_in_parts = _complete_parts(connection, turn)
     connection.execute(
         _END_TURN,
         {
@@ -457,14 +474,45 @@ def _finish(connection: sa.Connection, session_id: str, turn: EndedTurn, now: fl
             "user_seq": turn.user_seq,
             "end_seq": turn.end_seq,
             "ended_at": now,
-            "answer": turn.answer,
+            "answer": None if stays_in_parts else turn.answer,
             "trace": encode_trace(turn.trace),
             "end": encode_end(turn.end),
         },
     )
-    connection.execute(_FORGET_PARTS, {"of_turn": turn.turn_id})
+    if not stays_in_parts:
+        connection.execute(_FORGET_PARTS, {"of_turn": turn.turn_id})
     counted = {"of_session": session_id, "seq": turn.end_seq, "more": int(before.end_seq is None), "now": now}
     connection.execute(_COUNT_END, counted)
+
+
+def _complete_parts(connection: sa.Connection, turn: EndedTurn) -> bool:
+    """Whether the answer stays in the parts in which it was stored while it was said: to write a large one a second time would hold up
+    everybody who waits for the database. Adds what is missing.
+    """
+    if len(turn.answer) <= MOST_CHARS_IN_ROW:
+        return False
+    number, chars = connection.execute(_PARTS_OF, {"of_turn": turn.turn_id}).one()
+    if not MOST_CHARS_IN_ROW // 2 <= chars <= len(turn.answer):
+        return False
+    rest = [
+        {
+            "turn_id": turn.turn_id,
+            "number": number + index,
+            "text": turn.answer[start : start + _PART_CHARS],
+            "trace": "[]",
+        }
+        for index, start in enumerate(range(chars, len(turn.answer), _PART_CHARS))
+    ]
+    if rest:
+        connection.execute(sa.insert(turn_parts), rest)
+    return True
+
+
+def whole_answer(connection: sa.Connection, row: Any) -> str:
+    """What was said in the turn of that row."""
+    if row.answer is not None or row.end is None:
+        return row.answer or ""
+    return "".join(connection.scalars(_TEXTS_OF, {"of_turn": row.id}))
 
 
 def encode_end(end: TurnEnd) -> str:
@@ -506,9 +554,9 @@ def _title_from(text: str) -> str:
     return first if len(first) <= _GIVEN_TITLE_CHARS else first[: _GIVEN_TITLE_CHARS - 1].rstrip() + "…"
 
 
-def _insert(connection: sa.Connection, table: sa.Table) -> Any:
+def _insert(dialect: str, table: sa.Table) -> Any:
     """An insert that knows `ON CONFLICT`; SQLite and PostgreSQL spell it alike."""
-    if connection.dialect.name == "postgresql":
+    if dialect == "postgresql":
         from sqlalchemy.dialects import postgresql  # the dialect has it loaded; where it is another, it is not needed
 
         return postgresql.insert(table)
