@@ -21,6 +21,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError, NoSuchModuleError, SQLAlchemyError
 
 from sygen_bot.errors import StorageError
+from sygen_bot.storage.fresh import make_tables
 from sygen_bot.storage.journal import Journal, Operation, Outcome
 from sygen_bot.storage.tables import NEWEST_REVISION
 
@@ -259,6 +260,9 @@ def _migrate(connection: sa.Connection) -> None:
     if sa.inspect(connection).has_table("alembic_version"):
         revision = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
     if revision == NEWEST_REVISION:
+        return
+    if revision is None and not sa.inspect(connection).get_table_names():
+        make_tables(connection)
         return
     if revision is not None and revision > NEWEST_REVISION:
         raise StorageError(

@@ -170,7 +170,7 @@ async def start(orchestrator: Orchestrator, key: SessionKey, text: str, hear: Su
     return accepted
 
 
-@pytest.mark.parametrize("chatty", [1, 16])
+@pytest.mark.parametrize("chatty", [1, 16, 40])
 async def test_a_quiet_session_speaks_within_a_few_passes_however_many_others_chatter(
     orchestrator: Orchestrator, chatty: int
 ) -> None:
@@ -181,31 +181,43 @@ async def test_a_quiet_session_speaks_within_a_few_passes_however_many_others_ch
         return lambda logged: has_spoken.set() if isinstance(logged.event, TextDelta) else None
 
     await asyncio.gather(
-        *(start(orchestrator, key, "BURST 1000000", listener(has_spoken)) for key, has_spoken in talking.items())
+        *(start(orchestrator, key, "BURST 1000000\n" * 20, listener(has_spoken)) for key, has_spoken in talking.items())
     )
     async with asyncio.timeout(30):
         await asyncio.gather(*(event.wait() for event in talking.values()))
 
     session = await orchestrator.open(quiet)
-    passes = Passes()
-    first: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
-    ended = asyncio.Event()
+    for _ in range(5):
+        passes = Passes()
+        first: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
+        ended = asyncio.Event()
 
-    def hear_quiet(logged: LoggedEvent) -> None:
-        if isinstance(logged.event, TextDelta) and not first.done():
-            first.set_result((passes.count, orchestrator.turns_running))
-        if isinstance(logged.event, Result):
-            ended.set()
+        def hear_quiet(
+            logged: LoggedEvent,
+            first: asyncio.Future[tuple[int, int]] = first,
+            ended: asyncio.Event = ended,
+            passes: Passes = passes,
+        ) -> None:
+            if isinstance(logged.event, TextDelta) and not first.done():
+                first.set_result((passes.count, orchestrator.turns_running))
+            if isinstance(logged.event, Result):
+                ended.set()
 
-    session.log.subscribe(hear_quiet)
-    began: list[int] = []
-    session.submit("SAY one two three", client_id=None, on_receipt=lambda _receipt: began.append(passes.count))
-    async with asyncio.timeout(30):
-        spoke, running = await first
-        await ended.wait()
-    passes.stop()
-    assert spoke - began[0] <= 5, "from the moment that its message is stored"
-    assert running == chatty + 1, "they still chatter"
+        leave = session.log.subscribe(hear_quiet)
+        began: list[int] = []
+
+        def note(_receipt: Receipt, began: list[int] = began, passes: Passes = passes) -> None:
+            began.append(passes.count)
+
+        session.submit("SAY one two three", client_id=None, on_receipt=note)
+        async with asyncio.timeout(30):
+            spoke, running = await first
+            await ended.wait()
+            await session.idle()
+        passes.stop()
+        leave()
+        assert spoke - began[0] <= 5, "from the moment that its message is stored"
+        assert running == chatty + 1, "they still chatter"
 
 
 async def test_an_abort_among_chatter_is_decided_by_the_call_and_soon_told(orchestrator: Orchestrator) -> None:

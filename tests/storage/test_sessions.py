@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from sygen_bot.errors import Conflict
-from sygen_bot.events import Failed, FileRef, Result, ToolActivity, Usage
+from sygen_bot.events import Failed, FileRef, Result, TextDelta, ToolActivity, Usage
 from sygen_bot.session.key import SessionKey
 from sygen_bot.session.trace import StatusChange, TextSpan, Thought, ToolUse, TraceEntry
 from sygen_bot.storage.engine import Storage
@@ -271,6 +271,37 @@ async def test_what_a_turn_said_so_far_goes_when_it_has_ended(store: SessionStor
     assert await parts_left(storage) == 3
     await store.finish(session.id, [ended("t1", 8, "ababab")], waiting={}, context=ContextUse())
     await store.add_parts([TurnPart(turn_id="t1", number=3, text="late", trace=[TextSpan(12, 4)])])
+    assert await parts_left(storage) == 0
+
+
+async def test_a_large_answer_is_stored_once_and_read_as_a_whole(
+    store: SessionStore, history: ChatHistory, storage: Storage
+) -> None:
+    session, part = await opened(store), "ü" * 64 * 1024
+    answer = part * 5 + "the end"
+    await accept(store, session, message(1, client_id="mine"))
+    await store.begin("t1", user_seq=1)
+    for number in range(4):
+        said = [TextSpan(1 + len(part) * (number + 1), len(part))]
+        await store.add_parts([TurnPart(turn_id="t1", number=number, text=part, trace=said)])
+    end = ended("t1", len(answer) + 2, answer)
+    for _ in range(2):  # the second time, as if nobody had heard of the first
+        await store.finish(session.id, [end], waiting={}, context=ContextUse())
+    assert await storage.read(lambda connection: connection.scalar(sa.text("SELECT answer FROM turns"))) is None
+    assert await parts_left(storage) == 6
+    (turn,) = await history.turns(session.id, before=None, limit=9)
+    assert turn.answer == answer
+    assert turn.end == end.end
+    assert (
+        await history.events(session.id, after=0, until=end.end_seq, most_turns=9, most_chars=len(answer) - 1) is None
+    )
+    events = await history.events(session.id, after=0, until=end.end_seq, most_turns=9, most_chars=len(answer))
+    assert events is not None
+    assert "".join(logged.event.data for logged in events if isinstance(logged.event, TextDelta)) == answer
+    assert await accept(store, session, message(2, text=message(1).text, client_id="mine")) == KnownMessage(
+        turn_id="t1", end=end.end
+    )
+    await store.delete(session.id)
     assert await parts_left(storage) == 0
 
 
