@@ -22,17 +22,21 @@ from benchmarks import (
     machine,
     notifications,
     page,
+    profile,
     report,
     slow_reader,
     startup,
     upload,
     webhooks,
 )
+from benchmarks.speed import run as speed
 from benchmarks.stack import run as stack
 from benchmarks.tables import circumstances, tables
 
 BENCHMARKS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "stack": stack.run,
+    "speed": speed.run,
+    "profile": profile.run,
     "startup": startup.run,
     "abort": abort.run,
     "agents": agents.run,

@@ -28,7 +28,7 @@ SYNCING: Final = 500
 STOPPED: Final = 20
 """More clients, that do not read what they are sent."""
 RUNS: Final = 20
-TARGET_MS: Final = 150
+TARGET_MS: Final = 60
 KEPT: Final = 100_000
 UNREAD: Final = 10_000
 """The oldest of those that are kept: the worst place for a page of what is unread."""

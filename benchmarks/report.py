@@ -7,10 +7,12 @@ import re
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks import plots
 from benchmarks.gateway import ROOT
 from benchmarks.tables import circumstances, tables
 
 RESULTS: Final = ROOT / "benchmarks" / "results"
+PICTURES: Final = ROOT / "docs" / "plots"
 DOCUMENTS: Final = (ROOT / "docs" / "performance.md", ROOT / "docs" / "decisions.md")
 _PLACE = re.compile(r"(<!-- benchmark (\w+) -->\n).*?(<!-- end of benchmark -->)", re.DOTALL)
 
@@ -22,8 +24,8 @@ def load(name: str) -> dict[str, Any]:
 
 
 def write() -> list[Path]:
-    """Fill every place in the documents that has a result. Returns the files that changed."""
-    changed = []
+    """Fill every place in the documents that has a result, and draw the pictures. Returns the files that changed."""
+    changed = plots.draw({file.stem: load(file.stem) for file in RESULTS.glob("*.json")}, PICTURES)
     for document in DOCUMENTS:
         text = document.read_text("utf-8")
         filled = _PLACE.sub(_fill, text)

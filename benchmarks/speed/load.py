@@ -14,6 +14,7 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 LIMIT_S: Final = 240.0
 _AT_ONCE: Final = 32
+_LOOK_EVERY_S: Final = 0.0003
 _ENDS: Final = ("result", "error")
 
 
@@ -111,15 +112,18 @@ async def connect(port: int, token: str, chats: Sequence[int], **fields: object)
     return list(await asyncio.gather(*(one(chat_id) for chat_id in chats)))
 
 
-async def done(clients: Sequence[Client]) -> None:
+async def done(clients: Sequence[Client], *, is_prompt: bool = False) -> None:
     """Return when all have what they expect. Raises WrongAnswer, TimeoutError.
 
-    Looks for frames without ever sleeping: waking a process on the same machine would be paid for by the server's `send(2)`, as no
-    client elsewhere makes it.
+    Unless it is to be prompt, the client looks for frames now and then and does not wait for them: to wake a process of the same machine, or to
+    contend with one that always looks, would be paid for by the server's `send(2)`, as no client elsewhere makes it.
     """
     async with asyncio.timeout(LIMIT_S):
         for client in clients:
+            if is_prompt:
+                await client.done.wait()
             while not client.done.is_set():
+                time.sleep(_LOOK_EVERY_S)
                 await asyncio.sleep(0)
     if any(client.is_gone for client in clients):
         raise WrongAnswer("the server closed a connection")
