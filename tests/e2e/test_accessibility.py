@@ -78,7 +78,7 @@ async def conversation(person: Person) -> None:
 
 async def files(person: Person) -> None:
     await in_new_chat(person)
-    for name, content in (("chart.png", picture()), ("notes.txt", b"notes")):
+    for name, content in (("chart.png", picture()), ("paper.txt", b"notes")):
         await hand_over(person.page, "paste", name, content, "application/octet-stream")
         await expect(chip(person, name).get_by_role("button", name=f"Remove {name}")).to_be_visible()
     workspace = person.gateway.home / "workspace"

@@ -121,8 +121,9 @@ async def test_what_is_not_sent_yet_is_taken_back(serve: Serve, person_at: NewPe
 
 
 async def test_a_changed_frame_is_not_believed_and_the_answer_comes_all_the_same(
-    person_at: NewPerson, gateway: GatewayProcess
+    person_at: NewPerson, gateway: GatewayProcess, watch: Watch
 ) -> None:
+    watch.expect_lost_connections()
     async with FaultProxy(gateway.port) as network:
         person = await person_at(gateway, f"http://127.0.0.1:{network.port}")
         await person.come_to_new_chat()
