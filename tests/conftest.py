@@ -14,11 +14,19 @@ import pytest
 from sygen_bot.providers.weights import install_weights
 from sygen_bot.storage.engine import open_storage
 from sygen_bot.storage.tables import metadata
+from tests.blocking import nothing_blocks
 from tests.fakes.postgres import PostgresMissing, PostgresServer
 from tests.fakes.ramdisk import ramdisk
 
 if (memory := ramdisk()) is not None:  # for what pytest's own fixtures make
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def watched_loops() -> Iterator[None]:
+    """No code of the package may block an event loop; that of the tests themselves may."""
+    with nothing_blocks():
+        yield
 
 
 @pytest.fixture(scope="session")

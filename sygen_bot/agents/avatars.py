@@ -54,8 +54,6 @@ class Avatars:
         self._scaler = scaler
         self._read: dict[str, tuple[_Stamp, Avatar | None]] = {}
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        for leftover in directory.glob(f"{_NEW}*"):  # of a gateway that crashed
-            leftover.unlink(missing_ok=True)
 
     async def get(self, name: str) -> Avatar:
         return await self.picture(name) or _avatar(portrait(name).encode(), _SVG)
@@ -99,16 +97,22 @@ class Avatars:
     @asynccontextmanager
     async def _square(self, source: Path) -> AsyncIterator[Path]:
         """A temporary file with the picture in `source` as it is kept."""
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        await asyncio.to_thread(self._directory.mkdir, mode=0o700, parents=True, exist_ok=True)
         square = self._directory / f"{_NEW}{secrets.token_hex(8)}"
         try:
             await self._scaler.as_avatar(source, square)
             yield square
         finally:
-            square.unlink(missing_ok=True)
+            await asyncio.to_thread(square.unlink, missing_ok=True)
 
     def _file(self, name: str) -> Path:
         return self._directory / f"{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()}.webp"
+
+
+def sweep_avatars(directory: Path) -> None:
+    """Remove what a gateway that crashed left half-way. Only before the first upload."""
+    for leftover in directory.glob(f"{_NEW}*"):
+        leftover.unlink(missing_ok=True)
 
 
 def _avatar(data: bytes, mime: str) -> Avatar:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -16,6 +17,9 @@ from sygen_bot.errors import BadRequest, TooLarge, Unavailable
 
 if TYPE_CHECKING:
     from python_multipart import MultipartParser
+
+# Every body that is no form would be a warning in the gateway's log, written while everybody waits.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 _MAX_PARTS: Final = 32
 _MAX_VALUE_BYTES: Final = 64 * 1024
@@ -57,7 +61,7 @@ async def received_file(
         yield ReceivedFile(path, body.filename, body.fields)
     finally:
         with suppress(OSError):
-            path.unlink(missing_ok=True)
+            await asyncio.to_thread(path.unlink, missing_ok=True)
 
 
 @contextmanager

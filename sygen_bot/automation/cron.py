@@ -112,8 +112,9 @@ class Cron:
             is_enabled=True,
             missed="skip",
         )
-        job = self._checked({"id": new_id(), "created_at": now, **fallbacks, **fields}, now)
-        job = replace(job, due_at=_due(job, now))
+        given = {"id": new_id(), "created_at": now, **fallbacks, **fields}
+        job = await asyncio.to_thread(self._checked, given, now)  # time zones are files
+        job = replace(job, due_at=await asyncio.to_thread(_due, job, now))
         await self._store.add(job)
         self._changed.set()
         return job
@@ -129,9 +130,9 @@ class Cron:
         """Change what is given. Raises WrongSchedule or UnusableJob for what cannot be."""
         async with self._one_at_a_time:
             old, now = await self.get(job_id), self._clock()
-            job = self._checked(asdict(old) | dict(changes), now)
+            job = await asyncio.to_thread(self._checked, asdict(old) | dict(changes), now)
             if job.due_at is None or _timing(job) != _timing(old):
-                job = replace(job, due_at=_due(job, now))
+                job = replace(job, due_at=await asyncio.to_thread(_due, job, now))
             if not await self._store.update(job):
                 raise NotFound
         self._changed.set()
@@ -197,7 +198,7 @@ class Cron:
         for listed in await self._store.listed():
             async with self._one_at_a_time:
                 job = await self._store.get(listed.id)
-                due_at = None if job is None else _due_if_usable(job, now)
+                due_at = None if job is None else await asyncio.to_thread(_due_if_usable, job, now)
                 if job is not None and due_at is not None and (job.due_at is None or due_at < job.due_at):
                     await self._store.fire(job, due_at=job.due_at, next_due_at=due_at, run=None)
 
@@ -207,7 +208,7 @@ class Cron:
             return None
         try:
             run, until = await self._occurrence(job, job.due_at, now)
-            next_at = _due(job, until)
+            next_at = await asyncio.to_thread(_due, job, until)
         except WrongSchedule as error:  # its time zone has gone from this machine
             _log.error("cron_job_unusable", job=job.id, error=str(error))
             run, next_at = None, None
@@ -221,11 +222,11 @@ class Cron:
         is_missed = now - due_at > LATE_S
         if is_missed:
             _log.info("cron_job_missed", job=job.id, due_at=due_at, late_s=round(now - due_at), policy=job.missed)
-            if job.missed == "skip" or not _would_have_run(job, due_at, now):
+            if job.missed == "skip" or not await asyncio.to_thread(_would_have_run, job, due_at, now):
                 return None, now - LATE_S
         run = _run(job, f"{job.id}-{int(due_at)}", now)
         until = now if is_missed else due_at
-        if _quiet_until(job, until) is not None:
+        if await asyncio.to_thread(_quiet_until, job, until) is not None:
             return replace(run, status="skipped", ended_at=now, error=_QUIET), until
         if await self._runner.is_busy(job.id):
             return replace(run, status="skipped", ended_at=now, error=_BUSY), until

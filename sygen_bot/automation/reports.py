@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Final
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sygen_bot.notifications.center import NotificationCenter
 from sygen_bot.session.text import one_line
-from sygen_bot.storage.jobs import JobStore
+from sygen_bot.storage.jobs import Job, JobStore
 from sygen_bot.storage.runs import RunStore
 
 _NEWEST: Final = 10
@@ -35,14 +36,17 @@ def reports(
         return "\n".join(lines) or "There are no background tasks. `sygen task add` makes one."
 
     async def on_cron() -> str:
-        lines = []
-        for job in await jobs.listed():
-            due = job.due_at if job.is_enabled else None
-            when = "off" if due is None else f"next {_when(due, job.timezone)}"
-            lines.append(f"- `{job.id}` **{_plain(job.title)}**: `{job.schedule}` ({job.timezone}), {when}")
+        listed = await jobs.listed()
+        lines = await asyncio.to_thread(lambda: [_line(job) for job in listed])  # time zones are files
         return "\n".join(lines) or "There are no cron jobs. `sygen cron add` makes one."
 
     return {"/notifications": on_notifications, "/tasks": on_tasks, "/cron": on_cron}
+
+
+def _line(job: Job) -> str:
+    due = job.due_at if job.is_enabled else None
+    when = "off" if due is None else f"next {_when(due, job.timezone)}"
+    return f"- `{job.id}` **{_plain(job.title)}**: `{job.schedule}` ({job.timezone}), {when}"
 
 
 def _when(moment: float, timezone: str | None = None) -> str:

@@ -41,24 +41,33 @@ async def serve_until_stopped(overrides: dict[str, object]) -> None:
 
     gateway: Gateway | None = None
 
-    def read_token_again() -> None:
+    one_at_a_time = asyncio.Lock()  # what was read last is newest
+    reading: set[asyncio.Task[None]] = set()
+
+    async def read_token_again() -> None:
+        async with one_at_a_time:
+            try:
+                new = (await asyncio.to_thread(load_settings, paths)).api.token.get_secret_value()
+            except SygenError as error:
+                _log.warning("token_not_read", reason=str(error))
+                return
+            if gateway is not None and new and new != gateway.token:
+                gateway.replace_token(new)
+                _log.info("token_replaced", note="all connections were closed")
+
+    def told_to_read() -> None:
         if gateway is None:
             return  # it is read after the start
-        try:
-            new = load_settings(paths).api.token.get_secret_value()
-        except SygenError as error:
-            _log.warning("token_not_read", reason=str(error))
-            return
-        if new and new != gateway.token:
-            gateway.replace_token(new)
-            _log.info("token_replaced", note="all connections were closed")
+        task = asyncio.create_task(read_token_again(), name="read the token again")
+        reading.add(task)
+        task.add_done_callback(reading.discard)
 
     stop = _stop_on_signals(lambda: 0 if gateway is None else gateway.orchestrator.turns_running, settings)
-    _on_hangup(stop, read_token_again)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, read_token_again)
+    _on_hangup(stop, told_to_read)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, told_to_read)
     with InstanceLock(paths) as lock:
         async with running_gateway(settings, paths, token=token, providers=providers) as gateway:
-            read_token_again()
+            await read_token_again()
             certificate = settings.api.tls_cert
             gc.freeze()  # what is there by now stays; looking through all of it again would stall the loop for 50 ms
             gc.enable()

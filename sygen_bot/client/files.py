@@ -82,7 +82,7 @@ class Files:
             await self._fetch_all(part, on_progress, link)
             return await asyncio.to_thread(part.finish)
         finally:
-            part.close()
+            await asyncio.to_thread(part.close)
 
     async def copy(
         self,

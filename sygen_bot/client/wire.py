@@ -167,6 +167,7 @@ async def _shake_hands(socket: ClientConnection, address: Address, request: Auth
         raise InvalidMessage("the server's key is not usable") from error
     if identity_shared is not None:
         _check_proof(identity_shared, answer.proof, server_public)
+    await asyncio.to_thread(crypto.libsodium)  # the first time, it is looked for among files
     return Wire(socket, crypto.E2ESession(role="client", shared_key=shared), answer)
 
 

@@ -106,7 +106,7 @@ class ImageScaler:
                 outcome = await self._run(job)
         finally:
             if outcome is not Outcome.WRITTEN:
-                target.unlink(missing_ok=True)
+                await asyncio.to_thread(target.unlink, missing_ok=True)
         return outcome
 
     async def _run(self, job: Job) -> Outcome | None:

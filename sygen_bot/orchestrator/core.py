@@ -401,7 +401,10 @@ class Orchestrator:
         agent = self._agent
 
         async def decide(use: ToolRequest) -> Decision:
-            decision = verdict(use, agent.policy, private=agent.private, workspace=agent.workspace)
+            # It follows links, and where a path leads an agent says: to a disk that does not answer, perhaps.
+            decision = await asyncio.to_thread(
+                verdict, use, agent.policy, private=agent.private, workspace=agent.workspace
+            )
             if decision == "ask":
                 return await self._approvals.ask(use, session, job)
             if decision == "deny":

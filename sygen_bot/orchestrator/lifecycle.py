@@ -17,10 +17,10 @@ import structlog
 from tzlocal import get_localzone_name
 
 from sygen_bot import __version__
-from sygen_bot.agents.avatars import Avatars
+from sygen_bot.agents.avatars import Avatars, sweep_avatars
 from sygen_bot.agents.profiles import Agents, Profile
 from sygen_bot.api.context import ApiContext, ApiLimits, Automation, FileContext, PageContext, TokenGate
-from sygen_bot.api.crypto import encode_key, public_key
+from sygen_bot.api.crypto import encode_key, libsodium, public_key
 from sygen_bot.api.protocol import CLOSE_POLICY, CLOSE_RESTART
 from sygen_bot.api.server import ApiServer
 from sygen_bot.automation.cron import Cron
@@ -118,10 +118,8 @@ async def running_gateway(
     settings: Settings, paths: Paths, *, token: str, providers: Iterable[Provider] | None = None
 ) -> AsyncIterator[Gateway]:
     """A gateway that serves until the block is left, and is stopped then. Raises SetupError, StorageError."""
-    paths.prepare()
-    sweep(paths.run_dir)
-    sweep_recordings(paths.run_dir)
-    listener = bind(settings.api.host, settings.api.port)
+    await asyncio.to_thread(_prepare, paths)
+    listener = await asyncio.to_thread(bind, settings.api.host, settings.api.port)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(listener.close)
         storage = await open_storage(settings.storage.url or paths.database)
@@ -134,7 +132,8 @@ async def running_gateway(
         refreshing = asyncio.create_task(keep_fresh(registry))
         stack.callback(refreshing.cancel)
         uploads = UploadFolder(paths.uploads)
-        uploads.remove_unfinished()
+        await asyncio.to_thread(uploads.remove_unfinished)
+        await asyncio.to_thread(sweep_avatars, paths.avatars)
 
         async def newest(chat_id: int) -> list[ChatSession]:
             return await history.sessions(
@@ -157,7 +156,7 @@ async def running_gateway(
             start_task=start_task,
             registry=registry,
             store=store,
-            agent=_agent(settings, paths),
+            agent=await asyncio.to_thread(_agent, settings, paths),
             approvals=approvals,
             queue_limit=settings.api.queue_limit,
             max_parallel_turns=settings.session.max_parallel_turns,
@@ -169,9 +168,11 @@ async def running_gateway(
             },
         )
         runner = Runner(agents=orchestrator, store=runs, notifications=center, max_parallel=settings.tasks.max_parallel)
-        automation = _automation(settings, storage, runner=runner, registry=registry, notifications=center, jobs=jobs)
+        automation = await asyncio.to_thread(
+            _automation, settings, storage, runner=runner, registry=registry, notifications=center, jobs=jobs
+        )
         transcriber = _transcriber(settings, paths)
-        identity, gate = load_identity(paths), TokenGate(token)
+        identity, gate = await asyncio.to_thread(load_identity, paths), TokenGate(token)
         await orchestrator.take_up(accepted_before)  # before the first client may send one of them again
         server = await start_api_server(
             settings,
@@ -204,6 +205,14 @@ async def running_gateway(
         cleaning = asyncio.create_task(keep_clean(settings, uploads, center, approvals, automation.webhooks))
         stack.callback(cleaning.cancel)
         yield gateway
+
+
+def _prepare(paths: Paths) -> None:
+    """The home, and nothing in it of a gateway that crashed. Raises SetupError."""
+    libsodium()  # it is looked for among files, which is not to be in the midst of the first answer
+    paths.prepare()
+    sweep(paths.run_dir)
+    sweep_recordings(paths.run_dir)
 
 
 async def start_api_server(

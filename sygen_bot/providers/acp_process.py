@@ -61,7 +61,7 @@ class AcpProcess:
         turn: Turn,
         learned: Callable[[tuple[str, ...]], None],
     ) -> None:
-        """For `turn` and those that fit after it. `learned` hears which models the agent offers. Raises OSError if `run_dir` cannot be used."""
+        """For `turn` and those that fit after it. `learned` hears which models the agent offers."""
         self._profile = profile
         self._learned = learned
         self._workspace = turn.workspace

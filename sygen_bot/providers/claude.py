@@ -88,7 +88,7 @@ class ClaudeProvider:
         cli = await asyncio.to_thread(find_cli, self._command, self._environment.get("PATH"))
         if cli is None:
             raise ProviderUnavailable(PROGRAM_MISSING)
-        return process_class(
+        return await process_class.make(
             run_dir=self._run_dir,
             cli=cli,
             environment=self._environment,

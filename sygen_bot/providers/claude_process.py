@@ -10,7 +10,7 @@ import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import psutil
 import structlog
@@ -75,22 +75,28 @@ def setting_of(turn: Turn, *, default_model: str) -> Setting:
 class ClaudeProcess:
     """One CLI with one conversation, see `sygen_bot.providers.pool.AgentProcess`."""
 
-    def __init__(
-        self,
-        *,
-        run_dir: Path,
-        cli: Path,
-        environment: Mapping[str, str],
-        turn: Turn,
-        default_model: str,
-    ) -> None:
-        """For `turn` and those that fit after it. Raises OSError if `run_dir` cannot be used."""
+    @classmethod
+    async def make(
+        cls, *, run_dir: Path, cli: Path, environment: Mapping[str, str], turn: Turn, default_model: str
+    ) -> Self:
+        """For `turn` and those that fit after it, not started yet. Raises OSError if `run_dir` cannot be used."""
+        trusts = await asyncio.to_thread(is_trusted, turn.workspace, environment)
+        guard = Guard(run_dir)
+        try:
+            launcher = await guard.launcher([str(cli)], env=environment)
+            return cls(guard=guard, launcher=launcher, is_trusted=trusts, turn=turn, default_model=default_model)
+        except BaseException:
+            await guard.end()
+            raise
+
+    def __init__(self, *, guard: Guard, launcher: Path, is_trusted: bool, turn: Turn, default_model: str) -> None:
+        """See `make`. `launcher`: starts the CLI under `guard`. `is_trusted`: whether the workspace's own settings load."""
         self._default_model = default_model
-        self._setting = setting = setting_of(turn, default_model=default_model)
+        self._setting = setting_of(turn, default_model=default_model)
         self._context = resume = decode_context(turn.resume_token)
-        self._is_trusted = is_trusted(setting.workspace, environment)
-        self._guard = Guard(run_dir)
-        self._launcher = self._guard.launcher([str(cli)], env=environment)
+        self._is_trusted = is_trusted
+        self._guard = guard
+        self._launcher = launcher
         self._gate = Gate(decided=self._allowed)
         self._task_tool = TaskTool()
         self._events = TurnEvents()

@@ -56,7 +56,8 @@ class CodexProvider:
     ) -> None:
         self._run_dir = run_dir
         self._command = command
-        self._environment = codex_environment(env)
+        self._given = env
+        self._found: Mapping[str, str] | None = None
         self._models = models
         self._sandbox = sandbox
         self._base_url = base_url
@@ -72,10 +73,11 @@ class CodexProvider:
         return self._pool.processes
 
     async def check(self) -> Availability:
-        trouble = await asyncio.to_thread(find_trouble, self._command, self._environment, self._base_url)
+        environment = await self._environment()
+        trouble = await asyncio.to_thread(find_trouble, self._command, environment, self._base_url)
         if trouble is not None:
             return Availability(available=False, reason=trouble.reason, remedy=trouble.remedy)
-        models = self._models or await asyncio.to_thread(find_models, self._environment)
+        models = self._models or await asyncio.to_thread(find_models, environment)
         return Availability(available=True, models=models)
 
     async def run(self, turn: Turn) -> AsyncGenerator[ProviderEvent, None]:
@@ -89,8 +91,15 @@ class CodexProvider:
     async def close(self) -> None:
         await self._pool.close()
 
+    async def _environment(self) -> Mapping[str, str]:
+        """What Codex gets; the same from the first look on."""
+        if self._found is None:
+            self._found = await asyncio.to_thread(codex_environment, self._given)
+        return self._found
+
     async def _make(self, turn: Turn) -> CodexProcess:
-        cli = find_cli(self._command, self._environment.get("PATH"))
+        environment = await self._environment()
+        cli = await asyncio.to_thread(find_cli, self._command, environment.get("PATH"))
         if cli is None:
             raise ProviderUnavailable(PROGRAM_MISSING)
         if self._first_start is None:
@@ -99,10 +108,10 @@ class CodexProvider:
         return CodexProcess(
             run_dir=self._run_dir,
             cli=cli,
-            environment=self._environment,
+            environment=environment,
             turn=turn,
             sandbox=self._sandbox,
-            model_provider=find_model_provider(self._environment, self._base_url),
+            model_provider=await asyncio.to_thread(find_model_provider, environment, self._base_url),
             default_model=self._models[0] if self._models else None,
             first_start=self._first_start,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
@@ -79,7 +80,8 @@ class Conversation:
 
     async def say(self, turn: Turn, model: str | None) -> str | None:
         """Begin to answer `turn`; the id of the turn in Codex."""
-        params = {"threadId": self.thread_id, "input": _input(turn), "model": model}
+        message = await asyncio.to_thread(_input, turn)
+        params = {"threadId": self.thread_id, "input": message, "model": model}
         return text_at(await self._call("turn/start", params), "turn", "id")
 
     async def tell_prompt(self, system_prompt: str | None) -> None:

@@ -63,7 +63,7 @@ class Gate:
         if self._approve is None or own_name(str(hook_event.get("tool_name"))) in NOT_OFFERED:
             return f"{use.tool} cannot be used here: go on without it."
         self._notice(ASKED, use)
-        if await self._ask(request_for(use, self._workspace)) == "allow":
+        if await self._ask(lambda: request_for(use, self._workspace)) == "allow":
             self._allowed[use.id] = use
             self._notice(ALLOWED, use)
             return None
@@ -100,12 +100,12 @@ class Gate:
                 raise RpcError(METHOD_NOT_FOUND, "This client does not answer that.")
 
     async def _may_leave(self, params: Mapping[str, Any]) -> bool:
-        return await self._ask(outside_sandbox(params)) == "allow"
+        return await self._ask(lambda: outside_sandbox(params)) == "allow"
 
-    async def _ask(self, request: ToolRequest) -> Decision:
+    async def _ask(self, describe: Callable[[], ToolRequest]) -> Decision:
         if self._approve is None:
             return "deny"
-        task = asyncio.ensure_future(self._approve(request))
+        task = asyncio.create_task(_put(describe, self._approve))
         self._waiting.add(task)
         try:
             return await task
@@ -120,3 +120,8 @@ class Gate:
             return False
         server, arguments = params.get("serverName"), meta.get("tool_params") or {}
         return any(use.tool.startswith(f"{server}/") and dict(use.input) == arguments for use in self._allowed.values())
+
+
+async def _put(describe: Callable[[], ToolRequest], approve: Approver) -> Decision:
+    """`describe` looks at files, to see whether a use only reads."""
+    return await approve(await asyncio.to_thread(describe))

@@ -23,6 +23,7 @@ import msgspec
 import structlog
 
 from sygen_bot.providers import codex_hook
+from sygen_bot.providers.guard import to_its_end
 
 PATIENCE_S: Final = 24 * 3600
 """How long Codex waits for the answer; a person may have to be asked."""
@@ -44,18 +45,15 @@ class Questions:
         self._ask = ask
         self._path = run_dir / f"{_PREFIX}{secrets.token_hex(4)}"
         self._shelter: str | None = None
+        self._listener: socket.socket | None = None
         self._server: asyncio.Server | None = None
         self._answering: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """Raises OSError."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if len(os.fsencode(self._path)) > _MAX_PATH_BYTES:
-            self._shelter = tempfile.mkdtemp(prefix=_PREFIX)
-            self._path = Path(self._shelter) / "socket"
+        await to_its_end(asyncio.create_task(asyncio.to_thread(self._listen)))
         # It is known before it begins to serve, so that a cancellation in between leaves nothing open.
-        self._server = await asyncio.start_unix_server(self._accept, self._path, start_serving=False)
-        self._path.chmod(0o600)
+        self._server = await asyncio.start_unix_server(self._accept, sock=self._listener, start_serving=False)
         await self._server.start_serving()
 
     @property
@@ -70,13 +68,27 @@ class Questions:
             task.cancel()
 
     async def close(self) -> None:
-        if self._server is None:
-            return
-        self._server.close()
+        """Also after an `open` that raised or was cancelled."""
+        if self._server is not None:
+            self._server.close()
         self.let_go()
         if self._answering:
             await asyncio.wait(self._answering)
-        self._path.unlink(missing_ok=True)
+        await asyncio.to_thread(self._remove)
+
+    def _listen(self) -> None:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if len(os.fsencode(self._path)) > _MAX_PATH_BYTES:
+            self._shelter = tempfile.mkdtemp(prefix=_PREFIX)
+            self._path = Path(self._shelter) / "socket"
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(self._path))
+        self._path.chmod(0o600)
+
+    def _remove(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            self._path.unlink(missing_ok=True)
         if self._shelter is not None:
             shutil.rmtree(self._shelter, ignore_errors=True)
 

@@ -15,13 +15,16 @@ import time
 
 if __name__ != "__main__":
     import asyncio
+    import errno
     import shlex
     import shutil
     import tempfile
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
-    from typing import Self
+    from typing import Self, TypeVar
+
+    _T = TypeVar("_T")
 
 TERM_GRACE_S = 1.0
 """How long the processes of a tree have between SIGTERM and SIGKILL."""
@@ -44,22 +47,23 @@ class Guard:
     """
 
     def __init__(self, run_dir: Path) -> None:
-        """Makes a private directory below `run_dir`. Raises OSError if that is not possible."""
-        run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=run_dir))
-        os.mkfifo(self._directory / _CONTROL, 0o600)
-        os.mkfifo(self._directory / _ALIVE, 0o600)
-        # A FIFO opens for writing only while somebody has it open for reading.
-        reader = os.open(self._directory / _CONTROL, os.O_RDONLY | os.O_NONBLOCK)
-        try:
-            self._control = os.open(self._directory / _CONTROL, os.O_WRONLY | os.O_NONBLOCK)
-        finally:
-            os.close(reader)
-        self._alive = os.open(self._directory / _ALIVE, os.O_RDONLY | os.O_NONBLOCK)
+        """`open` makes a private directory below `run_dir`."""
+        self._run_dir = run_dir
+        self._pipes: _Pipes | None = None
+        self._at_work: set[asyncio.Task[object]] = set()
         self._watching: asyncio.Task[None] | None = None
         self._ending: asyncio.Task[None] | None = None
 
+    async def open(self) -> _Pipes:
+        """Make the directory and what is in it; `spawn` and `launcher` do it, too. Raises OSError."""
+        if self._pipes is None:
+            await self._in_thread(self._make_pipes)
+        if self._pipes is None or self._ending is not None:
+            raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
+        return self._pipes
+
     async def __aenter__(self) -> Self:
+        await self.open()
         return self
 
     async def __aexit__(
@@ -67,37 +71,24 @@ class Guard:
     ) -> None:
         await self.end()
 
-    def command(self, argv: Sequence[str]) -> list[str]:
-        """The command that runs `argv` under this guard, with the environment and directory it is itself started in."""
-        return [*self._program(), "--", *argv]
-
-    def launcher(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> Path:
+    async def launcher(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> Path:
         """An executable file that runs `argv` under this guard and passes its own arguments on, for callers that only take a path.
 
-        With `env` the command gets exactly that environment, whatever the file is started with.
+        With `env` the command gets exactly that environment, whatever the file is started with. Raises OSError.
         """
-        options: list[str] = []
-        if env is not None:
-            number, name = tempfile.mkstemp(prefix="environment-", dir=self._directory)
-            with os.fdopen(number, "wb") as file:
-                file.write(b"\0".join(os.fsencode(f"{key}={value}") for key, value in env.items()))
-            options = ["--environment", name]
-        number, name = tempfile.mkstemp(prefix="launch-", dir=self._directory)
-        with os.fdopen(number, "w") as script:
-            script.write(f'#!/bin/sh\nexec {shlex.join([*self._program(), *options, "--", *argv])} "$@"\n')
-        launcher = Path(name)
-        launcher.chmod(0o700)
-        return launcher
+        pipes = await self.open()
+        return await self._in_thread(lambda: pipes.write_launcher(argv, env))
 
     async def spawn(
         self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, limit: int = STREAM_LIMIT
     ) -> asyncio.subprocess.Process:
-        """Start `argv` under this guard with piped stdin, stdout and stderr; `limit` bounds a line, in bytes.
+        """Start `argv` under this guard with piped stdin, stdout and stderr; `limit` bounds a line, in bytes. Raises OSError.
 
         The process that is returned is the guard: it takes the streams and the exit code of `argv` (127: not found).
         """
+        pipes = await self.open()
         process = await asyncio.create_subprocess_exec(
-            *self.command(argv),
+            *(*pipes.program, "--", *argv),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -107,7 +98,7 @@ class Guard:
         )
         # Until the guard holds `alive`, `ended` could not tell a tree that is about to start from one that is gone.
         exited = asyncio.ensure_future(process.wait())
-        opened = asyncio.ensure_future(self._alive_readable())
+        opened = asyncio.ensure_future(_readable(pipes.alive))
         try:
             await asyncio.wait({exited, opened}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -128,17 +119,14 @@ class Guard:
         """
         if self._ending is None:
             self._ending = asyncio.create_task(self._end())
-        cancelled = False
-        while not self._ending.done():
-            try:
-                await asyncio.shield(self._ending)
-            except asyncio.CancelledError:
-                cancelled = True
-        if cancelled:
-            raise asyncio.CancelledError
+        await to_its_end(self._ending)
 
     async def _end(self) -> None:
-        os.close(self._control)
+        if self._at_work:
+            await asyncio.wait(self._at_work)
+        if self._pipes is None:
+            return
+        os.close(self._pipes.control)
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(END_TIMEOUT_S):
@@ -147,28 +135,92 @@ class Guard:
             if self._watching is not None:
                 self._watching.cancel()
                 await asyncio.wait({self._watching})
-            os.close(self._alive)
-            shutil.rmtree(self._directory, ignore_errors=True)
+            os.close(self._pipes.alive)
+            await asyncio.to_thread(shutil.rmtree, self._pipes.directory, ignore_errors=True)
 
     async def _watch(self) -> None:
+        if self._pipes is None:
+            return
         while True:
             try:
-                if not os.read(self._alive, 64):
+                if not os.read(self._pipes.alive, 64):
                     return
             except BlockingIOError:
-                await self._alive_readable()
+                await _readable(self._pipes.alive)
 
-    async def _alive_readable(self) -> None:
-        loop = asyncio.get_running_loop()
-        readable = asyncio.Event()
-        loop.add_reader(self._alive, readable.set)
+    def _make_pipes(self) -> None:
+        self._pipes = _Pipes(self._run_dir)
+
+    async def _in_thread(self, work: Callable[[], _T]) -> _T:
+        """Work on the disk is never left half done: who is cancelled waits for it, and so does `end`."""
+        if self._ending is not None:
+            raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
+        task = asyncio.create_task(asyncio.to_thread(work))
+        self._at_work.add(task)
+        task.add_done_callback(self._at_work.discard)
+        return await to_its_end(task)
+
+
+class _Pipes:
+    """The files of one guard, and the two descriptors by which it is held."""
+
+    def __init__(self, run_dir: Path) -> None:
+        """Raises OSError."""
+        run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=run_dir))
+        os.mkfifo(self.directory / _CONTROL, 0o600)
+        os.mkfifo(self.directory / _ALIVE, 0o600)
+        # A FIFO opens for writing only while somebody has it open for reading.
+        reader = os.open(self.directory / _CONTROL, os.O_RDONLY | os.O_NONBLOCK)
         try:
-            await readable.wait()
+            self.control = os.open(self.directory / _CONTROL, os.O_WRONLY | os.O_NONBLOCK)
         finally:
-            loop.remove_reader(self._alive)
+            os.close(reader)
+        self.alive = os.open(self.directory / _ALIVE, os.O_RDONLY | os.O_NONBLOCK)
 
-    def _program(self) -> list[str]:
-        return [sys.executable, "-I", "-S", __file__, str(self._directory)]
+    @property
+    def program(self) -> list[str]:
+        return [sys.executable, "-I", "-S", __file__, str(self.directory)]
+
+    def write_launcher(self, argv: Sequence[str], env: Mapping[str, str] | None) -> Path:
+        """Raises OSError."""
+        options: list[str] = []
+        if env is not None:
+            number, name = tempfile.mkstemp(prefix="environment-", dir=self.directory)
+            with os.fdopen(number, "wb") as file:
+                file.write(b"\0".join(os.fsencode(f"{key}={value}") for key, value in env.items()))
+            options = ["--environment", name]
+        number, name = tempfile.mkstemp(prefix="launch-", dir=self.directory)
+        with os.fdopen(number, "w") as script:
+            script.write(f'#!/bin/sh\nexec {shlex.join([*self.program, *options, "--", *argv])} "$@"\n')
+        launcher = Path(name)
+        launcher.chmod(0o700)
+        return launcher
+
+
+async def _readable(descriptor: int) -> None:
+    loop = asyncio.get_running_loop()
+    readable = asyncio.Event()
+    loop.add_reader(descriptor, readable.set)
+    try:
+        await readable.wait()
+    finally:
+        loop.remove_reader(descriptor)
+
+
+async def to_its_end(task: asyncio.Task[_T]) -> _T:
+    """What `task` returns. Cancelling the caller does not cut it short: the cancellation passes on when it is done."""
+    cancelled = False
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            cancelled = True
+    if cancelled:
+        if not task.cancelled():
+            task.exception()  # nobody needs to hear of it
+        raise asyncio.CancelledError
+    return task.result()
 
 
 def sweep(run_dir: Path) -> None:

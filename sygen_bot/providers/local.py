@@ -75,7 +75,7 @@ class LocalProvider:
                 reason="xllamacpp, which runs the local model, is not installed.",
                 remedy="Run `make install` in the checkout, or install the extra `local`.",
             )
-        if not weights_installed(self._weights):
+        if not await asyncio.to_thread(weights_installed, self._weights):
             return Availability(
                 available=False,
                 reason="The weights of the local model are not installed.",

@@ -38,8 +38,8 @@ class ConversationMissing(Exception):
 class AgentProcess(Protocol):
     """One process with one conversation. Turns follow each other; `start` before the first one, `end` once after the last.
 
-    `start` and `turn` raise ConversationMissing, ProcessEnded, ProviderUnavailable, ProviderFailed. After a `start` that raised
-    or was cancelled `end` follows; after a `turn` that was left early `interrupt`, or `end`.
+    `start` and `turn` raise ConversationMissing, ProcessEnded, ProviderUnavailable, ProviderFailed, and `start` OSError. After a
+    `start` that raised or was cancelled `end` follows; after a `turn` that was left early `interrupt`, or `end`.
     """
 
     @property
@@ -168,10 +168,10 @@ class ProcessPool:
             raise ProviderUnavailable(f"{self._name} is not asked any more: the gateway stops.")
         try:
             process = seat.process = await self._make(turn)
-        except OSError as error:
-            raise ProviderFailed(f"{self._name} could not be started: {error.strerror}.") from error
-        try:
             await process.start()
+        except OSError as error:
+            self._dismiss(turn.session, seat, grace_s=0.0)
+            raise ProviderFailed(f"{self._name} could not be started: {error.strerror}.") from error
         except BaseException:
             self._dismiss(turn.session, seat, grace_s=0.0)
             raise

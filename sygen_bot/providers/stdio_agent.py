@@ -38,7 +38,6 @@ class StdioAgent:
         workspace: Path,
         log_name: str,
     ) -> None:
-        """Raises OSError if `run_dir` cannot be used."""
         self._argv = argv
         self._environment = environment
         self._workspace = workspace

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -143,12 +143,11 @@ class Transcriber:
 
     async def _work(self, path: Path, mime: str, fd: int | None) -> Transcript:
         async with self._places:
-            self._run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._run_dir.absolute()))
+            directory = self._run_dir.absolute() / f"{_PREFIX}{secrets.token_hex(8)}"
             try:
                 most = self._options.max_file_bytes
                 copy = await copy_recording(path, directory, fd=fd, mime=mime, max_bytes=most)
-                return await self._ask_all(Recording(copy, mime=mime, commands=self._commands))
+                return await self._ask_all(await Recording.of(copy, mime=mime, commands=self._commands))
             finally:
                 await asyncio.shield(asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True))
 
@@ -156,7 +155,7 @@ class Transcriber:
         complaints: dict[EngineName, str] = {}
         is_anybody_there = False
         for engine in self._engines():
-            check = engine.check()
+            check = await asyncio.to_thread(engine.check)
             if not check.is_ready:
                 if check.is_configured:
                     complaints[engine.name] = self._shown(check.detail)

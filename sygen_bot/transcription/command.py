@@ -43,11 +43,7 @@ class Commands:
 
         When this is cancelled, all its processes end before the cancellation passes on.
         """
-        try:
-            guard = Guard(self.run_dir)
-        except OSError as error:
-            raise EngineFailed(f"its process cannot be started: {error.strerror}") from error
-        output = _Output()
+        guard, output = Guard(self.run_dir), _Output()
         try:
             environment = agent_environment(credentials=_CACHES, source=self.environ)
             process = await guard.spawn(argv, env=environment, cwd=cwd)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import shlex
 import sys
@@ -46,9 +47,8 @@ class Custom:
 
     async def hear(self, recording: Recording) -> Heard:
         if not self._is_url:
-            return read_answer(
-                await self.commands.run(self._command(recording.path), cwd=recording.directory), must_be_json=False
-            )
+            command = await asyncio.to_thread(self._command, recording.path)
+            return read_answer(await self.commands.run(command, cwd=recording.directory), must_be_json=False)
         from sygen_bot.transcription.posting import post  # httpx takes its time to load
 
         fields = {"model": self.model, "language": self.language}
@@ -106,8 +106,9 @@ class FasterWhisper:
     async def hear(self, recording: Recording) -> Heard:
         from sygen_bot.transcription import faster_whisper
 
+        model = await asyncio.to_thread(located, self.model or _OWN_MODEL)
         # -P: else the program's own directory comes first, where it is called like the package that it needs.
-        argv = [sys.executable, "-P", faster_whisper.__file__, "--model", located(self.model or _OWN_MODEL)]
+        argv = [sys.executable, "-P", faster_whisper.__file__, "--model", model]
         language = ["--language", self.language] if self.language else []
         file = str(await recording.readable())
         return read_answer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -42,7 +43,8 @@ class OpenAI:
     async def hear(self, recording: Recording) -> Heard:
         from sygen_bot.transcription.posting import post  # httpx takes its time to load
 
-        fields = {"model": self._model, "response_format": "json"}
+        model = await asyncio.to_thread(lambda: self._model)  # which may name a file
+        fields = {"model": model, "response_format": "json"}
         if self.language:
             fields["language"] = self.language
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import aclosing
 
 import httpx
 import msgspec
@@ -21,17 +22,18 @@ async def post(url: str, recording: Recording, *, fields: Mapping[str, str], hea
     """
     file = await asyncio.to_thread(recording.path.open, "rb")
     try:
-        async with (
-            httpx.AsyncClient(timeout=httpx.Timeout(None, connect=10)) as client,
-            client.stream(
+        async with httpx.AsyncClient(timeout=httpx.Timeout(None, connect=10)) as client:
+            request = client.build_request(
                 "POST",
                 url,
                 data=dict(fields),
                 files={"file": (recording.path.name, file, recording.mime)},
                 headers={"Accept-Encoding": "identity", **headers},
-            ) as response,
-        ):
-            body = await _body(response)
+            )
+            if isinstance(request.stream, httpx.SyncByteStream):
+                request.stream = _ReadInThread(request.stream)
+            async with aclosing(await client.send(request, stream=True)) as response:
+                body = await _body(response)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise EngineFailed(f"its server cannot be asked: {type(error).__name__} {error}") from error
     finally:
@@ -39,6 +41,18 @@ async def post(url: str, recording: Recording, *, fields: Mapping[str, str], hea
     if not response.is_success:
         raise EngineFailed(f"its server answered {response.status_code}: {_reason(body)}")
     return read_answer(body, must_be_json="json" in response.headers.get("content-type", ""))
+
+
+class _ReadInThread(httpx.AsyncByteStream):
+    """The same form, with its file read in a thread."""
+
+    def __init__(self, form: Iterable[bytes]) -> None:
+        self._form = form
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        pieces = iter(self._form)
+        while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+            yield piece
 
 
 async def _body(response: httpx.Response) -> bytes:

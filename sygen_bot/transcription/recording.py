@@ -11,7 +11,7 @@ import stat
 import threading
 import wave
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from sygen_bot.errors import NotFound
 from sygen_bot.transcription.command import Commands
@@ -46,11 +46,18 @@ def looks_recorded(head: bytes) -> bool:
 class Recording:
     """One recording, in a private directory. Its file names are ours, so that no name can be taken for an option."""
 
-    def __init__(self, path: Path, *, mime: str, commands: Commands) -> None:
+    def __init__(self, path: Path, *, mime: str, commands: Commands, is_wanted_wav: bool) -> None:
+        """`is_wanted_wav`: whether it comes as the WAV that engines get."""
         self.path = path
         self.mime = mime
         self._commands = commands
-        self._wav: Path | None = path if _is_wanted_wav(path) else None
+        self._wav: Path | None = path if is_wanted_wav else None
+
+    @classmethod
+    async def of(cls, path: Path, *, mime: str, commands: Commands) -> Self:
+        """Looks into the file."""
+        is_wanted_wav = await asyncio.to_thread(_is_wanted_wav, path)
+        return cls(path, mime=mime, commands=commands, is_wanted_wav=is_wanted_wav)
 
     @property
     def directory(self) -> Path:
@@ -59,7 +66,7 @@ class Recording:
     async def wav(self) -> Path:
         """It as 16 kHz mono WAV. Raises EngineFailed."""
         if self._wav is None:
-            ffmpeg = self._commands.find("ffmpeg")
+            ffmpeg = await self._find("ffmpeg")
             if ffmpeg is None:
                 raise EngineFailed(
                     "it needs a WAV file with 16 kHz, and ffmpeg, which could make one, is not installed"
@@ -73,18 +80,18 @@ class Recording:
                 ],
                 cwd=self.directory,
             )
-            if wav.stat().st_size >= _MOST_WAV_BYTES - RATE:
+            if (await asyncio.to_thread(wav.stat)).st_size >= _MOST_WAV_BYTES - RATE:
                 raise EngineFailed("the recording is too long")
             self._wav = wav
         return self._wav
 
     async def readable(self) -> Path:
         """It for engines that read most formats: as WAV if ffmpeg is here, which is told what it may read; else as it is."""
-        return self.path if self._commands.find("ffmpeg") is None else await self.wav()
+        return self.path if await self._find("ffmpeg") is None else await self.wav()
 
     async def duration(self) -> float | None:
         """How long it is, in seconds; None if that cannot be told."""
-        known = _wav_length(self._wav or self.path)
+        known = await asyncio.to_thread(_wav_length, self._wav or self.path)
         if known is not None:
             return known
         try:
@@ -94,7 +101,7 @@ class Recording:
             return None
 
     async def _header_duration(self) -> float | None:
-        ffprobe = self._commands.find("ffprobe")
+        ffprobe = await self._find("ffprobe")
         if ffprobe is None:
             return None
         told = ("-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0")
@@ -103,7 +110,7 @@ class Recording:
 
     async def _decoded_duration(self) -> float | None:
         """What a browser records has no length in its header: then decoding tells it."""
-        ffmpeg = self._commands.find("ffmpeg")
+        ffmpeg = await self._find("ffmpeg")
         if ffmpeg is None:
             return None
         shown = ("-nostdin", "-loglevel", "error", "-nostats", "-progress", "pipe:1")
@@ -112,27 +119,29 @@ class Recording:
         times = re.findall(r"^out_time_us=(\d+)", answer, re.MULTILINE)
         return int(times[-1]) / 1e6 if times else None
 
+    async def _find(self, program: str) -> str | None:
+        return await asyncio.to_thread(self._commands.find, program)
+
     def _input(self) -> tuple[str, ...]:
         return ("-protocol_whitelist", "file", "-format_whitelist", _FORMATS, "-i", f"file:{self.path}")
 
 
 async def copy_recording(path: Path, directory: Path, *, fd: int | None, mime: str, max_bytes: int) -> Path:
-    """A copy of a file, or of what `fd` has open, in `directory`, with the suffix that `path` has.
+    """A copy of a file, or of what `fd` has open, in `directory`, which this makes, with the suffix that `path` has.
 
     Raises NotFound if it is no regular file, NotARecording, RecordingTooLarge.
     """
-    source = _opened(path) if fd is None else os.dup(fd)
-    suffix = path.suffix if _SUFFIX.fullmatch(path.suffix) else mimetypes.guess_extension(mime) or ""
-    target = directory / f"speech{suffix.lower()}"
+    source = None if fd is None else os.dup(fd)
     is_unwanted = threading.Event()
-    copying = asyncio.ensure_future(asyncio.to_thread(_copy, source, target, max_bytes, is_unwanted))
+    copying = asyncio.ensure_future(
+        asyncio.to_thread(_copy, path, source, directory, mime=mime, max_bytes=max_bytes, is_unwanted=is_unwanted)
+    )
     try:
-        await asyncio.shield(copying)
+        return await asyncio.shield(copying)
     finally:
         is_unwanted.set()
         await asyncio.wait({copying})
         copying.exception()  # it has been looked at, also if this was cancelled
-    return target
 
 
 def seconds(told: object) -> float | None:
@@ -151,8 +160,16 @@ def _opened(path: Path) -> int:
         raise NotFound("There is no such file.") from error
 
 
-def _copy(source: int, target: Path, max_bytes: int, is_unwanted: threading.Event) -> None:
+def _copy(
+    path: Path, fd: int | None, directory: Path, *, mime: str, max_bytes: int, is_unwanted: threading.Event
+) -> Path:
+    """Closes `fd`."""
+    source = _opened(path) if fd is None else fd
     try:
+        directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700)
+        suffix = path.suffix if _SUFFIX.fullmatch(path.suffix) else mimetypes.guess_extension(mime) or ""
+        target = directory / f"speech{suffix.lower()}"
         status = os.fstat(source)
         if not stat.S_ISREG(status.st_mode):
             raise NotFound("There is no such file.")
@@ -167,6 +184,7 @@ def _copy(source: int, target: Path, max_bytes: int, is_unwanted: threading.Even
                 if copied > max_bytes:  # it grows while it is read
                     raise RecordingTooLarge
                 copy.write(piece)
+        return target
     finally:
         os.close(source)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -43,19 +44,24 @@ class WhisperCommand:
         return EngineCheck(name=self.name, is_ready=True, detail=f"{program}, model {self._model}")
 
     async def hear(self, recording: Recording) -> Heard:
-        program = self.commands.find(self.name)
+        program = await asyncio.to_thread(self.commands.find, self.name)
         if program is None:
             raise EngineFailed("it is not installed any more")
         file = await (recording.wav() if self.name == "whisper" else recording.readable())
         output = recording.directory / self.name
+        options = await asyncio.to_thread(self._prepare, output)
+        await self.commands.run([program, str(file), *options], cwd=recording.directory)
+        said = await asyncio.to_thread(read_output, output / f"{file.stem}.json")
+        return read_answer(said, must_be_json=True)
+
+    def _prepare(self, output: Path) -> list[str]:
+        """The options of a call that writes into the directory `output`, which this makes."""
         output.mkdir()
-        option = "--model_directory" if is_path(self._model) and self.name != "whisper" else "--model"
+        model = self._model
+        option = "--model_directory" if is_path(model) and self.name != "whisper" else "--model"
         language = ["--language", self.language] if self.language else []
         told = ["--output_dir", str(output), "--output_format", "json", "--verbose", "False"]
-        await self.commands.run(
-            [program, str(file), option, located(self._model), *language, *told], cwd=recording.directory
-        )
-        return read_answer(read_output(output / f"{file.stem}.json"), must_be_json=True)
+        return [option, located(model), *language, *told]
 
     @property
     def _model(self) -> str:

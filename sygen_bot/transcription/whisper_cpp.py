@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import mmap
 import os
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class WhisperCpp:
         )
 
     async def hear(self, recording: Recording) -> Heard:
-        found = self._find()
+        found = await asyncio.to_thread(self._find)
         if found is None:
             raise EngineFailed("it is not installed any more")
         program, model = found
@@ -66,7 +67,8 @@ class WhisperCpp:
             options = ["-l", self.language or "auto", "-t", str(_threads()), "-nt", "-np", "-otxt", "-of", prefix]
             argv = [program, "-m", model, *options, "-f", str(wav)]
         await self.commands.run(argv, cwd=recording.directory)
-        return Heard(read_output(output).decode(errors="replace"))
+        said = await asyncio.to_thread(read_output, output)
+        return Heard(said.decode(errors="replace"))
 
     def _find(self) -> tuple[str, str] | None:
         """The program and its model: the first name that is there, if there is a model for it."""

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from sygen_bot.agents.avatars import Avatar, Avatars
+from sygen_bot.agents.avatars import Avatar, Avatars, sweep_avatars
 from sygen_bot.agents.colours import srgb_hex
 from sygen_bot.agents.portrait import portrait
 from sygen_bot.agents.profiles import Agents, Profile
@@ -135,7 +135,7 @@ async def test_whoever_reads_while_another_is_put_gets_one_or_the_other(tmp_path
 async def test_what_a_crash_left_behind_is_removed_at_the_next_start(tmp_path: Path) -> None:
     (tmp_path / "avatars").mkdir()
     (tmp_path / "avatars" / ".new-half").write_bytes(b"half")
-    avatars(tmp_path)
+    await asyncio.to_thread(sweep_avatars, tmp_path / "avatars")
     assert list((tmp_path / "avatars").iterdir()) == []
 
 

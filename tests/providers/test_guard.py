@@ -99,13 +99,13 @@ async def test_the_command_gets_exactly_the_environment_and_directory_it_is_give
 async def test_a_launcher_passes_its_arguments_on_and_replaces_the_environment(tmp_path: Path) -> None:
     async with Guard(tmp_path / "run with 'quotes'") as guard:
         script = "import os, sys; print(sys.argv[1:]); print(sorted(os.environ.items()))"
-        launcher = guard.launcher([*PYTHON, script], env={"KEY": "v a l", "LC_CTYPE": "C.UTF-8"})
+        launcher = await guard.launcher([*PYTHON, script], env={"KEY": "v a l", "LC_CTYPE": "C.UTF-8"})
         process = await asyncio.create_subprocess_exec(
             launcher, "--flag", "two words", "$HOME", env={"SECRET": "x"}, stdout=asyncio.subprocess.PIPE
         )
         out, _ = await process.communicate()
         await guard.ended()
-        again = await asyncio.create_subprocess_exec(guard.launcher(["/bin/sh", "-c", "exit 3"]))
+        again = await asyncio.create_subprocess_exec(await guard.launcher(["/bin/sh", "-c", "exit 3"]))
         assert await again.wait() == 3
     expected = f"{['--flag', 'two words', '$HOME']}\n{[('KEY', 'v a l'), ('LC_CTYPE', 'C.UTF-8')]}\n"
     assert out.decode() == expected
@@ -113,8 +113,8 @@ async def test_a_launcher_passes_its_arguments_on_and_replaces_the_environment(t
 
 async def test_its_files_are_private_and_gone_at_the_end(tmp_path: Path) -> None:
     guard = Guard(tmp_path)
+    launcher = await guard.launcher(["true"], env={"KEY": "secret"})
     (directory,) = entries(tmp_path)
-    launcher = guard.launcher(["true"], env={"KEY": "secret"})
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     assert all(stat.S_IMODE(file.stat().st_mode) & 0o077 == 0 for file in (launcher, *entries(directory)))
     await guard.end()
@@ -266,19 +266,22 @@ async def test_sweep_removes_what_a_crash_left_and_spares_what_runs(tmp_path: Pa
     async with Guard(tmp_path) as guard:
         await guard.spawn(["/bin/cat"], env={}, cwd=tmp_path)
         (running,) = entries(tmp_path, "guard-*") - {crashed, tmp_path / "guard-halfway"}
-        sweep(tmp_path)
+        await asyncio.to_thread(sweep, tmp_path)
         assert entries(tmp_path) == {running, tmp_path / "other"}
-    sweep(tmp_path / "missing")
+    await asyncio.to_thread(sweep, tmp_path / "missing")
 
 
 async def crashed_gateway(run_dir: Path, argv: list[str]) -> Path:
     """The launcher that a gateway made for `argv` before it was killed."""
     program = (
-        "import os, pathlib\n"
+        "import asyncio, os, pathlib\n"
         "from sygen_bot.providers.guard import Guard\n"
-        f"guard = Guard(pathlib.Path({str(run_dir)!r}))\n"
-        f"print(guard.launcher({argv!r}, env={{'PATH': os.environ['PATH'], 'KEY': 'secret'}}), flush=True)\n"
-        "os.kill(os.getpid(), 9)\n"
+        "async def main():\n"
+        f"    guard = Guard(pathlib.Path({str(run_dir)!r}))\n"
+        f"    launcher = await guard.launcher({argv!r}, env={{'PATH': os.environ['PATH'], 'KEY': 'secret'}})\n"
+        "    print(launcher, flush=True)\n"
+        "    os.kill(os.getpid(), 9)\n"
+        "asyncio.run(main())\n"
     )
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE, cwd=PROJECT

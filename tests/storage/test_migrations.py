@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,15 +52,19 @@ def shape(connection: sa.Connection) -> dict[str, list[tuple[object, ...]]]:
 async def run_on(database: str, work: Callable[[sa.Connection], object]) -> None:
     """Do something to a database that nobody has open."""
     if database.startswith("sqlite"):
-        engine = sa.create_engine(database)
-        with engine.begin() as connection:
-            work(connection)
-        engine.dispose()
+        await asyncio.to_thread(_run_on_sqlite, database, work)
         return
     server = create_async_engine(database.replace("postgresql://", "postgresql+asyncpg://"))
     async with server.begin() as asynchronous:
         await asynchronous.run_sync(work)
     await server.dispose()
+
+
+def _run_on_sqlite(database: str, work: Callable[[sa.Connection], object]) -> None:
+    engine = sa.create_engine(database)
+    with engine.begin() as connection:
+        work(connection)
+    engine.dispose()
 
 
 def upgrade_to(revision: str) -> Callable[[sa.Connection], object]:

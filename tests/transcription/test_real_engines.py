@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -72,7 +73,7 @@ async def test_pwcpp_hears_well(machine: Machine, speech: Speech, ggml: Path) ->
 
 async def test_main_is_whisper_cpp_only_if_it_is(machine: Machine, speech: Speech, ggml: Path) -> None:
     machine.put("main", "echo this is something else")
-    assert not machine.transcriber(model=str(ggml)).engines()[-1].is_ready
+    assert not (await asyncio.to_thread(machine.transcriber(model=str(ggml)).engines))[-1].is_ready
     (machine.bin / "main").unlink()
     machine.link("ffmpeg", "whisper-cpp")
     (machine.bin / "whisper-cpp").rename(machine.bin / "main")

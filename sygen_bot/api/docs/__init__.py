@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
@@ -34,9 +35,9 @@ def router() -> APIRouter:
 
 
 def _file(name: str, kind: str) -> Callable[[], Awaitable[Response]]:
-    content = (Path(__file__).parent / name).read_bytes()
+    file = Path(__file__).parent / name
 
     async def serve() -> Response:
-        return Response(content, media_type=kind, headers=_HEADERS)
+        return Response(await asyncio.to_thread(file.read_bytes), media_type=kind, headers=_HEADERS)
 
     return serve

@@ -138,10 +138,10 @@ async def _stored(files: FileContext, received: ReceivedFile) -> Uploaded:
         if kind_of(mime) == "photo" and (scaled := await files.pictures.scaled(source, smaller)) is not None:
             mime, source = scaled, smaller
             name = f"{Path(name.replace(chr(92), '/')).stem or 'image'}.{scaled.partition('/')[2]}"
-        size = source.stat().st_size
+        size = (await asyncio.to_thread(source.stat)).st_size
         path = await asyncio.to_thread(files.uploads.publish, source, name, today=date.today())
     finally:
-        smaller.unlink(missing_ok=True)
+        await asyncio.to_thread(smaller.unlink, missing_ok=True)
     prompt = incoming_file_prompt(
         path, workspace=files.workspace, mime=mime, caption=received.fields.get("caption", "")
     )
