@@ -138,7 +138,7 @@ def test_an_address_that_is_not_ours_is_one_clear_line() -> None:
 
 
 async def test_a_start_that_fails_lets_go_of_the_port(paths: Paths) -> None:
-    paths.prepare()
+    await asyncio.to_thread(paths.prepare)
     paths.database.write_bytes(b"no database " * 100)
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -156,7 +156,7 @@ async def test_a_workspace_that_cannot_be_made_is_one_clear_line(paths: Paths, t
 
 
 async def test_what_a_crashed_gateway_left_in_the_run_directory_is_swept(paths: Paths) -> None:
-    paths.prepare()
+    await asyncio.to_thread(paths.prepare)
     (paths.run_dir / "guard-left").mkdir()
     async with gateway_of(paths):
         assert not (paths.run_dir / "guard-left").exists()
