@@ -89,10 +89,11 @@ class ModelList:
 
     async def _ask(self) -> Listing:
         try:
-            async with asyncio.timeout(_TIMEOUT_S):
-                client = await asyncio.to_thread(_client, self._endpoint)
-                async with client:
-                    return await _list(client, self._endpoint)
+            client = await asyncio.to_thread(
+                _client, self._endpoint
+            )  # what that takes, the endpoint is not to blame for
+            async with client, asyncio.timeout(_TIMEOUT_S):
+                return await _list(client, self._endpoint)
         except TimeoutError:
             return _unreachable(self._endpoint, "does not answer")
         except (OSError, ValueError, ImportError) as error:  # of the environment: a broken proxy, a missing certificate
