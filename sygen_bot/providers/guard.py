@@ -63,7 +63,11 @@ class Guard:
         return self._pipes
 
     async def __aenter__(self) -> Self:
-        await self.open()
+        try:
+            await self.open()
+        except BaseException:
+            await self.end()  # cancelled, it may be open all the same
+            raise
         return self
 
     async def __aexit__(

@@ -8,9 +8,10 @@ import signal
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from sygen_bot.providers.guard import Guard, sweep
@@ -256,6 +257,45 @@ async def test_a_cancelled_end_still_ends_the_tree_and_then_passes_the_cancellat
     with pytest.raises(asyncio.CancelledError):
         await ending
     assert marked(mark) == set()
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_nothing_is_left_of_one_that_is_cancelled_while_it_opens(tmp_path: Path, turns: int) -> None:
+    async def guarded() -> None:
+        async with Guard(tmp_path):
+            await asyncio.Event().wait()
+
+    before = psutil.Process().num_fds()
+    await cancelled_after(turns, guarded())
+    assert entries(tmp_path) == set()
+    assert psutil.Process().num_fds() == before
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_nothing_is_left_of_a_launcher_that_is_cancelled_while_it_is_written(tmp_path: Path, turns: int) -> None:
+    guard = Guard(tmp_path)
+    await guard.open()
+    await cancelled_after(turns, guard.launcher(["true"], env={"KEY": "secret"}))
+    await guard.end()
+    assert entries(tmp_path) == set()
+
+
+async def test_one_that_was_never_opened_ends_at_once_and_starts_nothing_any_more(tmp_path: Path) -> None:
+    guard = Guard(tmp_path / "run")
+    await guard.end()
+    with pytest.raises(OSError, match="cancel"):
+        await guard.spawn(["true"], env={}, cwd=tmp_path)
+    assert entries(tmp_path) == set()
+
+
+async def cancelled_after(turns: int, work: Coroutine[object, None, object]) -> None:
+    """Cancel `work` after so many turns of the event loop."""
+    task = asyncio.create_task(work)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
 
 async def test_sweep_removes_what_a_crash_left_and_spares_what_runs(tmp_path: Path) -> None:
