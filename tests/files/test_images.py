@@ -390,7 +390,7 @@ async def test_no_more_than_a_few_are_read_at_once(tmp_path: Path) -> None:
         most = max(most, len(readers()))
         await asyncio.sleep(0.005)
     assert [await task for task in tasks] == ["image/png"] * 6
-    assert most == 2
+    assert 1 <= most <= 2
 
 
 async def test_the_process_sees_nothing_of_our_environment_and_leads_its_own_session(
