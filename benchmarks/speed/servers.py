@@ -6,7 +6,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from benchmarks import gateway, machine
@@ -25,13 +25,10 @@ class Server:
 @contextmanager
 def project(**settings: str) -> Iterator[Server]:
     """The real gateway with the scripted agent. `settings`: more environment."""
-    with machine.pinned(0):
-        serving = gateway.gateway("--provider", "scripted", settings=settings)
-        running = serving.__enter__()
-    try:
+    with ExitStack() as stack:
+        with machine.pinned(0):
+            running = stack.enter_context(gateway.gateway("--provider", "scripted", settings=settings))
         yield Server(running.pid, running.port, running.token)
-    finally:
-        serving.__exit__(None, None, None)
 
 
 @contextmanager

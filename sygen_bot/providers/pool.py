@@ -17,6 +17,7 @@ import structlog
 from sygen_bot.errors import AgentDied, ProviderFailed, ProviderUnavailable
 from sygen_bot.events import ProviderEvent, SystemStatus, TextDelta, ThinkingDelta, ToolActivity
 from sygen_bot.providers.base import Turn
+from sygen_bot.providers.guard import to_its_end
 from sygen_bot.session.key import SessionKey
 
 STARTED_ANEW: Final = "the earlier conversation is gone, a new one begins"
@@ -154,7 +155,7 @@ class ProcessPool:
                 async for event in events:
                     yield event
         finally:
-            await _undisturbed(asyncio.create_task(self._rest(turn.session, seat)))
+            await to_its_end(asyncio.create_task(self._rest(turn.session, seat)))
 
     async def _process(self, seat: _Seat, turn: Turn) -> AgentProcess:
         """The process of this session, warm if it fits the turn. One that does not is gone before a new one starts."""
@@ -222,16 +223,3 @@ class ProcessPool:
 async def _all_done(tasks: Collection[asyncio.Task[None]]) -> None:
     if tasks:
         await asyncio.wait(tasks)
-
-
-async def _undisturbed(task: asyncio.Task[None]) -> None:
-    """Wait until `task` is done, and raise what it raised. A cancellation of the caller passes on only then."""
-    cancelled = False
-    while not task.done():
-        try:
-            await asyncio.wait({task})
-        except asyncio.CancelledError:
-            cancelled = True
-    if cancelled:
-        raise asyncio.CancelledError
-    task.result()
