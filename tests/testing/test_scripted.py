@@ -103,7 +103,7 @@ async def test_instructions_run_in_order_each_on_a_line_of_its_own(
 async def test_slow_keeps_its_words_apart(provider: ScriptedProvider, turn: Callable[..., Turn]) -> None:
     start = time.monotonic()
     assert await answer(provider, turn("SLOW 5 0.05")) == "w0 w1 w2 w3 w4 "
-    assert 0.2 <= time.monotonic() - start < 2
+    assert 0.2 <= time.monotonic() - start < 10
 
 
 @pytest.mark.parametrize("instruction", ["BURST", "TICK"])
@@ -248,7 +248,7 @@ async def test_stopping_in_the_middle_ends_the_children(
             task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await events.aclose()
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 15
     assert task.cancelled() == (how == "cancel")
     assert survivors(MARKER_VARIABLE, marker) == set()
 
