@@ -82,7 +82,7 @@ class Outbox:
         waiting, socket = self._waiting, self._socket
         text: str = delta.event.data  # type: ignore[union-attr]  # it is a text delta
         if not waiting and self._encoding is None and socket.writable and len(text) <= MAX_MERGED_DELTA_BYTES:
-            socket.send(self._seal(self._encode(delta, form)))
+            socket.send_soon(self._seal(self._encode(delta, form)))
             return
         last, size = waiting[-1] if waiting else None, len(msgspec.json.encode(text)) - 2
         if (

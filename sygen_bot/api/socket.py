@@ -16,15 +16,17 @@ from urllib.parse import urlsplit
 
 from websockets.frames import Close, Frame, Opcode
 from websockets.http11 import Request, Response
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 
+from sygen_bot.api.gathering import GATHER_S, MOST_HELD_BYTES, Gathering
 from sygen_bot.api.protocol import CLOSE_INTERNAL, CLOSE_RESTART
 
 _CHUNK_BYTES: Final = 16 * 1024
 _HIGH_WATER: Final = 64 * 1024
 _LOW_WATER: Final = 16 * 1024
 _LINGER_S: Final = 1.0
-_HEAD_ROOM: Final = 8 * 1024  # of HTTP request and frame headers, beside the first frame
+_HEAD_ROOM: Final = 8 * 1024  # of frame headers, beside the first frame
 _WHOLE_TEXT: Final = 0x80 | int(Opcode.TEXT)
 _HEAD_16, _HEAD_64 = struct.Struct(">BBH"), struct.Struct(">BBQ")
 _COPIED_BYTES: Final = 64 * 1024  # up to here one copy is cheaper than a second write, and a size has 16 bits
@@ -61,6 +63,9 @@ class Socket(Protocol):
     def send(self, payload: bytes) -> None:
         """Send one text frame. Never blocks; does nothing once the connection is closing."""
 
+    def send_soon(self, payload: bytes) -> None:
+        """`send`, but right after another frame it may take up to `GATHER_S`, so that one write carries many."""
+
     def authenticated(self) -> None:
         """Lift the limits of the first frame."""
 
@@ -87,12 +92,17 @@ def websocket_factory(
     ping_timeout_s: float = 20.0,
     close_timeout_s: float = 5.0,
     path: str = "/ws",
-) -> Callable[..., asyncio.Protocol]:
+) -> Callable[..., WebSocket]:
     """What `uvicorn.Config(ws=...)` takes. Sizes in bytes; `allowed_origins`: browser origins besides our own."""
 
-    def make(*, config: object, server_state: Any, app_state: object) -> asyncio.Protocol:  # noqa: ARG001 - uvicorn's call
+    gathering: Gathering | None = None
+
+    def make(*, config: object, server_state: Any, app_state: object) -> WebSocket:  # noqa: ARG001 - uvicorn's call
+        nonlocal gathering
+        gathering = gathering or Gathering()  # here there is a loop
         return WebSocket(
             server=server,
+            gathering=gathering,
             connections=server_state.connections,
             max_frame_bytes=max_frame_bytes,
             first_frame_bytes=first_frame_bytes,
@@ -113,6 +123,7 @@ class WebSocket(asyncio.Protocol):
         self,
         *,
         server: SocketServer,
+        gathering: Gathering,
         connections: set[Any],
         max_frame_bytes: int,
         first_frame_bytes: int,
@@ -123,6 +134,7 @@ class WebSocket(asyncio.Protocol):
         path: str,
     ) -> None:
         self._server = server
+        self._gathering = gathering
         self._connections = connections
         self._first_frame_budget: int | None = first_frame_bytes + _HEAD_ROOM
         self._allowed_origins = frozenset(allowed_origins)
@@ -130,7 +142,7 @@ class WebSocket(asyncio.Protocol):
         self._ping_timeout_s = ping_timeout_s
         self._close_timeout_s = close_timeout_s
         self._path = path
-        self._core = ServerProtocol(extensions=None, max_size=max_frame_bytes, logger=_quiet)
+        self._core = ServerProtocol(extensions=None, state=State.OPEN, max_size=max_frame_bytes, logger=_quiet)
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
         self._handler: SocketHandler | None = None
@@ -142,6 +154,9 @@ class WebSocket(asyncio.Protocol):
         self._closing = False
         self._discards = False
         self._heard = True
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+        self._holds_until = 0.0
         self.writable = True
         self.peer_address = ""
 
@@ -150,14 +165,41 @@ class WebSocket(asyncio.Protocol):
     def send(self, payload: bytes) -> None:
         if self._closing:
             return
+        if self._held:
+            self._let_go()
         size = len(payload)
-        if 126 <= size < _COPIED_BYTES:
-            self._transport.write(_HEAD_16.pack(_WHOLE_TEXT, 126, size) + payload)
-        elif size < 126:
-            self._transport.write(bytes((_WHOLE_TEXT, size)) + payload)
+        if size < _COPIED_BYTES:
+            self._transport.write(_frame(size, payload))
         else:
             self._transport.write(_HEAD_64.pack(_WHOLE_TEXT, 127, size))
             self._transport.write(payload)
+
+    def send_soon(self, payload: bytes) -> None:
+        size = len(payload)
+        if self._closing or size >= MOST_HELD_BYTES:
+            self.send(payload)
+            return
+        if not self._held:
+            now = self._loop.time()
+            if now >= self._holds_until:
+                self._holds_until = now + GATHER_S
+                self._transport.write(_frame(size, payload))
+                return
+            self._gathering.add(self._let_go)
+        self._held.append(_frame(size, payload))
+        self._held_bytes += size
+        if self._held_bytes >= MOST_HELD_BYTES:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Write what is held back."""
+        if self._held:
+            held = b"".join(self._held)
+            self._held.clear()
+            self._held_bytes = 0
+            if not self._closing:
+                self._holds_until = self._loop.time() + GATHER_S
+                self._transport.write(held)
 
     def authenticated(self) -> None:
         self._first_frame_budget = None
@@ -174,6 +216,7 @@ class WebSocket(asyncio.Protocol):
 
     def close(self, code: int, reason: str = "") -> None:
         if not self._closing:
+            self._let_go()
             self._transport.write(Frame(Opcode.CLOSE, Close(code, reason).serialize()).serialize(mask=False))
             self._closing = True
             self._reading = True  # the peer's answer, and what is still before it
@@ -242,9 +285,7 @@ class WebSocket(asyncio.Protocol):
             self._first_frame_budget -= len(chunk)
         self._core.receive_data(chunk)
         for event in self._core.events_received():
-            if isinstance(event, Request):
-                self._handshake(event)
-            elif isinstance(event, Frame):
+            if isinstance(event, Frame):
                 self._frame(event)
         self._answer_control()
 
@@ -253,6 +294,8 @@ class WebSocket(asyncio.Protocol):
         output = b"".join(self._core.data_to_send())
         if self._transport.is_closing():
             return
+        if output:
+            self._let_go()
         budget = self._first_frame_budget
         failed = self._core.parser_exc is not None
         if budget is not None and self._handler is not None and not self._closing and (failed or budget < 0):
@@ -283,7 +326,8 @@ class WebSocket(asyncio.Protocol):
 
     # --- opening ------------------------------------------------------------------------------------------------------
 
-    def _handshake(self, request: Request) -> None:
+    def open(self, request: Request) -> None:
+        """Answer the request for a WebSocket, which whoever handed the transport over has read."""
         refusal = self._refusal(request)
         response = refusal or self._core.accept(request)
         if refusal is None and response.status_code != 101:  # in our shape; the headers say what it lacks
@@ -294,8 +338,7 @@ class WebSocket(asyncio.Protocol):
             for name in ("Upgrade", "Sec-WebSocket-Version"):
                 if name in plain.headers:
                     response.headers[name] = plain.headers[name]
-        self._core.send_response(response)
-        self._transport.write(b"".join(self._core.data_to_send()))
+        self._transport.write(response.serialize())
         if response.status_code != 101:
             self._closing = True
             self._transport.close()
@@ -352,3 +395,8 @@ class WebSocket(asyncio.Protocol):
         if (timer := self._timers.get(name)) is not None:
             timer.cancel()
         self._timers[name] = self._loop.call_later(delay_s, callback)
+
+
+def _frame(size: int, payload: bytes) -> bytes:
+    """A text frame of less than `_COPIED_BYTES`."""
+    return (_HEAD_16.pack(_WHOLE_TEXT, 126, size) if size >= 126 else bytes((_WHOLE_TEXT, size))) + payload

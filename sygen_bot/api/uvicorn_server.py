@@ -5,19 +5,31 @@ from __future__ import annotations
 import asyncio
 import socket as sockets
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from websockets.datastructures import Headers
+from websockets.http11 import Request
 
 from sygen_bot.api.refusals import refusal
+from sygen_bot.api.socket import WebSocket
 
 _TICK_S = 1.0
 _T = TypeVar("_T")
 
 
 class Http(HttpToolsProtocol):
-    """uvicorn's HTTP, with our shape of error for what is no HTTP at all."""
+    """uvicorn's HTTP, with our shape of error for what is no HTTP at all, and with WebSockets that do not read a request again."""
+
+    def handle_websocket_upgrade(self) -> None:
+        self.connections.discard(self)
+        headers = Headers((name.decode("latin-1"), value.decode("latin-1")) for name, value in self.headers)
+        make = cast(Callable[..., WebSocket], self.ws_protocol_class)  # what `websocket_factory` gives
+        socket = make(config=self.config, server_state=self.server_state, app_state=self.app_state)
+        socket.connection_made(self.transport)
+        socket.open(Request(self.url.decode("latin-1"), headers, method=self.scope["method"]))
+        self.transport.set_protocol(socket)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's name
         body = refusal(400, "This is not a valid HTTP request.").body
