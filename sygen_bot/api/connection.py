@@ -49,7 +49,7 @@ from sygen_bot.api.protocol import (
 from sygen_bot.api.requests import Answerer, Requests
 from sygen_bot.api.socket import Socket
 from sygen_bot.errors import DecryptFailed, InvalidMessage, NoHandler, RequestError, StorageError, UnknownType
-from sygen_bot.events import ApprovalRequest, Failed, Result, SessionDeleted, TextDelta
+from sygen_bot.events import ApprovalRequest, Failed, Result, SessionDeleted, TextDelta, ThinkingDelta
 from sygen_bot.session.key import SessionKey
 from sygen_bot.session.log import Cursor, CursorGap, LoggedEvent
 from sygen_bot.session.receipt import Acceptance, Receipt
@@ -370,7 +370,7 @@ class Connection:
         if isinstance(event, Result) and len(event.text) > LARGE_BYTES // 2:
             outbox.put_large(len(event.text), lambda: self._wire(logged, form))
         elif wire := self._wire(logged, form):
-            outbox.put(wire)
+            outbox.put(wire, soon=isinstance(event, ThinkingDelta))
 
     def _wire(self, logged: LoggedEvent, form: Form) -> bytes:
         """The event for clients of that form; nothing if they do not get it. Encoded once for all of them."""

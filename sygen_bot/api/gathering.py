@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-GATHER_S: Final = 0.002
+GATHER_S: Final = 0.004
 """Shorter than anybody notices: a screen shows something new every 4 to 17 ms."""
 MOST_HELD_BYTES: Final = 16 * 1024
 _MOST_AT_ONCE: Final = 256

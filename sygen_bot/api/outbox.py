@@ -42,7 +42,8 @@ _Waiting = bytes | _Merged | _Large
 class Outbox:
     """Sends encoded events over an encrypted connection, in order.
 
-    While the socket is writable, each event leaves at once. While it is not, events wait here and adjacent deltas merge.
+    While the socket is writable, each event leaves at once; of deltas that follow one another closely each has its frame, and
+    many share a write. While it is not, events wait here and adjacent deltas merge.
     Events over `LARGE_BYTES` are encoded and encrypted on another thread, those behind them wait. A client that takes
     nothing for `send_timeout_s` while more than `FULL_BYTES` wait is closed with 1013.
 
@@ -70,10 +71,10 @@ class Outbox:
         self._idle.set()
         self._loop = asyncio.get_running_loop()
 
-    def put(self, payload: bytes) -> None:
-        """Send one encoded event."""
+    def put(self, payload: bytes, *, soon: bool = False) -> None:
+        """Send one encoded event. `soon`: many like it follow, so it may share a write with them."""
         if not self._waiting and self._encoding is None and self._socket.writable and len(payload) <= LARGE_BYTES:
-            self._socket.send(self._seal(payload))
+            (self._socket.send_soon if soon else self._socket.send)(self._seal(payload))
         else:
             self._wait(payload, len(payload))
 
