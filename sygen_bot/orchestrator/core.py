@@ -374,7 +374,7 @@ class Orchestrator:
             if session.keep_context(target.provider, resume_token) and not saving:
                 delays.append(loop.call_later(_CONTEXT_DELAY_S, save))
 
-        record = self._recorder.follow(session.log, job.turn_id, after_seq=job.user_seq or 0)
+        record = self._recorder.follow(session.log, job)
         timeout_s = self._turn_timeouts_s.get(target.provider)
         timer = None if timeout_s is None else loop.call_later(timeout_s, session.stop, job, "timeout")
         try:

@@ -10,6 +10,7 @@ import structlog
 
 from sygen_bot.errors import StorageError
 from sygen_bot.orchestrator.session import TurnStore
+from sygen_bot.orchestrator.turn import TurnJob
 from sygen_bot.session.log import SessionLog
 from sygen_bot.storage.sessions import TurnPart
 
@@ -34,9 +35,9 @@ class Recorder:
         self._much = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def follow(self, log: SessionLog, turn_id: str, *, after_seq: int) -> TurnRecord:
-        """Record a turn from the place `after_seq` of its log on, until `leave`."""
-        record = self._turns[turn_id] = TurnRecord(log, turn_id, after_seq, self._much)
+    def follow(self, log: SessionLog, job: TurnJob) -> TurnRecord:
+        """Record a turn from its message on, until `leave`, and note in it what is stored."""
+        record = self._turns[job.turn_id] = TurnRecord(log, job, self._much)
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="recorder")
         return record
@@ -98,17 +99,15 @@ class Recorder:
 
 
 class TurnRecord:
-    """How much of a turn is stored."""
+    """The part of a turn that is stored next."""
 
-    def __init__(self, log: SessionLog, turn_id: str, after_seq: int, much: asyncio.Event) -> None:
-        self.turn_id: Final = turn_id
+    def __init__(self, log: SessionLog, job: TurnJob, much: asyncio.Event) -> None:
+        self.turn_id: Final = job.turn_id
         self._log = log
+        self._job = job
         self._much = much
-        self._number = 0
-        self._saved_seq = after_seq
-        self._saved_chars = 0
+        self._saved_seq = job.user_seq or 0
         self.part: TurnPart | None = None
-
         self.has_much = False
 
     def hurry(self) -> None:
@@ -120,14 +119,14 @@ class TurnRecord:
         """Make `part` of what came since the last one that was stored, if there is anything. Returns its characters."""
         self.has_much = False
         trace = self._log.trace(self.turn_id, after=self._saved_seq)
-        text = self._log.text(self.turn_id, start=self._saved_chars) if trace else ""
-        self.part = TurnPart(turn_id=self.turn_id, number=self._number, text=text, trace=trace) if trace else None
+        text = self._log.text(self.turn_id, start=self._job.chars_in_parts) if trace else ""
+        self.part = TurnPart(turn_id=self.turn_id, number=self._job.parts, text=text, trace=trace) if trace else None
         return len(text)
 
     def saved(self) -> None:
         """The newest part is stored."""
         if self.part is not None:
-            self._number += 1
+            self._job.parts += 1
+            self._job.chars_in_parts += len(self.part.text)
             self._saved_seq = self.part.trace[-1].seq
-            self._saved_chars += len(self.part.text)
             self.part = None

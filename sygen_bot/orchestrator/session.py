@@ -434,6 +434,8 @@ class LiveSession:
                 end=end,
                 answer=end.text if isinstance(end, Result) else self.log.text(job.turn_id),
                 trace=self.log.trace(job.turn_id),
+                parts=job.parts,
+                chars_in_parts=job.chars_in_parts,
             )
             for number, (job, end) in enumerate(ends, 1)
         ]

@@ -16,7 +16,7 @@ class TurnJob:
 
     `ordinal`: its place among the turns of its session; `user_seq`: the place of its message in the log, once it has one.
     `has_begun`: it is stored as one that the agent gets at once. `ending` and `has_ended`: how it ends, as soon as that is decided. `done`: the same, when it is stored and everybody was told.
-    `hand_on` puts into the log what the agent has said by now.
+    `hand_on` puts into the log what the agent has said by now. `parts` and `chars_in_parts`: what of the answer is stored already.
     """
 
     turn_id: str
@@ -35,6 +35,8 @@ class TurnJob:
     model: str | None = None
     began: float | None = None  # by the monotonic clock
     hand_on: Callable[[], None] = field(default=lambda: None)
+    parts: int = 0
+    chars_in_parts: int = 0
 
     @property
     def duration_ms(self) -> int:

@@ -82,7 +82,10 @@ class TurnPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedTurn:
-    """How a turn ended: its places in the log, its answer and what else happened in it."""
+    """How a turn ended: its places in the log, its answer and what else happened in it.
+
+    `parts` and `chars_in_parts`: what of the answer is known to be stored, by `add_parts`.
+    """
 
     turn_id: str
     user_seq: int
@@ -90,6 +93,8 @@ class EndedTurn:
     end: TurnEnd
     answer: str
     trace: Sequence[TraceEntry]
+    parts: int = 0
+    chars_in_parts: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,9 +131,6 @@ _END_TURN = (
     .values(
         {name: sa.bindparam(name) for name in ("status", "user_seq", "end_seq", "ended_at", "answer", "trace", "end")}
     )
-)
-_PARTS_OF = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(sa.func.length(turn_parts.c.text)), 0)).where(
-    turn_parts.c.turn_id == _TURN
 )
 _TEXTS_OF = sa.select(turn_parts.c.text).where(turn_parts.c.turn_id == _TURN).order_by(turn_parts.c.number)
 _FORGET_PARTS = sa.delete(turn_parts).where(turn_parts.c.turn_id == _TURN)
@@ -414,6 +416,8 @@ class SessionStore:
                     end=Result(answer, aborted=True, reason="interrupted"),
                     answer=answer,
                     trace=trace,
+                    parts=len(parts),
+                    chars_in_parts=len(answer),
                 ),
                 now,
             )
@@ -486,25 +490,17 @@ def _finish(connection: sa.Connection, session_id: str, turn: EndedTurn, now: fl
 
 
 def _complete_parts(connection: sa.Connection, turn: EndedTurn) -> bool:
-    """Whether the answer stays in the parts in which it was stored while it was said: to write a large one a second time would hold up
-    everybody who waits for the database. Adds what is missing.
+    """Whether the answer stays in the parts in which it was stored while it was said: to write a large one a second time, or to read it,
+    would hold up everybody who waits for the database. Adds what is missing, over parts whose commit was not heard of.
     """
-    if len(turn.answer) <= MOST_CHARS_IN_ROW:
-        return False
-    number, chars = connection.execute(_PARTS_OF, {"of_turn": turn.turn_id}).one()
-    if not MOST_CHARS_IN_ROW // 2 <= chars <= len(turn.answer):
+    if len(turn.answer) <= MOST_CHARS_IN_ROW or not MOST_CHARS_IN_ROW // 2 <= turn.chars_in_parts <= len(turn.answer):
         return False
     rest = [
-        {
-            "turn_id": turn.turn_id,
-            "number": number + index,
-            "text": turn.answer[start : start + _PART_CHARS],
-            "trace": "[]",
-        }
-        for index, start in enumerate(range(chars, len(turn.answer), _PART_CHARS))
+        {"of_turn": turn.turn_id, "at": number, "said": turn.answer[start : start + _PART_CHARS], "done": "[]"}
+        for number, start in enumerate(range(turn.chars_in_parts, len(turn.answer), _PART_CHARS), turn.parts)
     ]
     if rest:
-        connection.execute(sa.insert(turn_parts), rest)
+        connection.execute(_add_part(connection.dialect.name), rest)
     return True
 
 

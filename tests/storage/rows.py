@@ -44,6 +44,7 @@ def ended(
     user_seq: int | None = None,
     end: TurnEnd | None = None,
     trace: list[TraceEntry] | None = None,
+    in_parts: tuple[int, int] = (0, 0),
 ) -> EndedTurn:
     """A turn that said `answer` in one go and ended at `end_seq`; its message came just before, unless told otherwise."""
     spans: list[TraceEntry] = [TextSpan(end_seq - 1, len(answer))] if answer else []
@@ -54,6 +55,8 @@ def ended(
         end=Result(answer) if end is None else end,
         answer=answer,
         trace=spans if trace is None else trace,
+        parts=in_parts[0],
+        chars_in_parts=in_parts[1],
     )
 
 

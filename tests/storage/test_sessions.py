@@ -281,11 +281,11 @@ async def test_a_large_answer_is_stored_once_and_read_as_a_whole(
     answer = part * 5 + "the end"
     await accept(store, session, message(1, client_id="mine"))
     await store.begin("t1", user_seq=1)
-    for number in range(4):
+    for number in range(5):
         said = [TextSpan(1 + len(part) * (number + 1), len(part))]
         await store.add_parts([TurnPart(turn_id="t1", number=number, text=part, trace=said)])
-    end = ended("t1", len(answer) + 2, answer)
-    for _ in range(2):  # the second time, as if nobody had heard of the first
+    end = ended("t1", len(answer) + 2, answer, in_parts=(4, 4 * len(part)))  # nobody heard of the fifth
+    for _ in range(2):  # nor of the end
         await store.finish(session.id, [end], waiting={}, context=ContextUse())
     assert await storage.read(lambda connection: connection.scalar(sa.text("SELECT answer FROM turns"))) is None
     assert await parts_left(storage) == 6
