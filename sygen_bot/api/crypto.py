@@ -2,8 +2,8 @@
 
 A frame is `base64(nonce[24] || box)`, standard alphabet, padded. The only place where frames are made and opened.
 
-Small frames, of which there are many, are made by libsodium directly, in a buffer that each connection keeps: it is PyNaCl's own copy,
-called by libsodium's documented C interface. Where it cannot be called so, and for large frames, PyNaCl's functions do the same.
+Frames are made by libsodium directly, small ones, of which there are many, in a buffer that each connection keeps: it is PyNaCl's own copy,
+called by libsodium's documented C interface. Where it cannot be called so, PyNaCl's functions do the same.
 """
 
 from __future__ import annotations
@@ -125,6 +125,19 @@ def libsodium() -> tuple[cffi.FFI, Any] | None:
     return None
 
 
+def seal_large(shared_key: bytes, nonce: bytes, plaintext: bytes, *, direct: bool = True) -> bytes:
+    """`seal_frame` in a buffer of its own, for any thread: if it is `direct`, all others go on meanwhile. PyNaCl copies twice, and stops them for that."""
+    found = libsodium() if direct else None
+    if found is None:
+        return seal_frame(shared_key, nonce, plaintext)
+    ffi, library = found
+    frame = bytearray(_SMALLEST_FRAME + len(plaintext))
+    frame[:NONCE_BYTES] = nonce
+    box = ffi.from_buffer("unsigned char[]", frame) + NONCE_BYTES
+    library.crypto_box_easy_afternm(box, plaintext, len(plaintext), nonce, shared_key)
+    return pybase64.b64encode(frame)
+
+
 def frame_maker(shared_key: bytes, *, direct: bool = True) -> Callable[[bytes, bytes], bytes]:
     """`seal_frame` for one connection: from a nonce and a plaintext to a frame. Of one thread only, unless not `direct`."""
     found = libsodium() if direct else None
@@ -138,7 +151,7 @@ def frame_maker(shared_key: bytes, *, direct: bool = True) -> Callable[[bytes, b
     def make(nonce: bytes, plaintext: bytes) -> bytes:
         size = len(plaintext)
         if size > _LARGEST_IN_BUFFER:
-            return seal_frame(shared_key, nonce, plaintext)
+            return seal_large(shared_key, nonce, plaintext)
         buffer[:NONCE_BYTES] = nonce
         encrypt(box, plaintext, size, nonce, shared_key)
         return encode(view[: size + _SMALLEST_FRAME])
@@ -193,8 +206,7 @@ class E2ESession:
 
     def sealer(self) -> Callable[[bytes], bytes]:
         """`seal` for one frame, with the nonce taken now: safe to call later on another thread."""
-        key, nonce = self._key, self._next_nonce()
-        return lambda plaintext: seal_frame(key, nonce, plaintext)
+        return partial(seal_large, self._key, self._next_nonce(), direct=self._direct)
 
     def open(self, frame: bytes | str) -> bytes:
         """The plaintext of a frame that arrived. Raises DecryptFailed (also for repeated or reflected frames) or NonceLimitReached."""

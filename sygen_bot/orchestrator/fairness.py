@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-PASS_BUDGET_S: Final = 0.002
+PASS_BUDGET_S: Final = 0.001
 HURRIED_BUDGET_S: Final = 0.0002
 HURRIED_PAUSE_S: Final = 0.001
 LONGEST_HURRY_S: Final = 0.02
