@@ -22,7 +22,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 TOKEN = "a token with ümläuts"
-PATIENCE_S = 10.0
+PATIENCE_S = 30.0
 """How long anything may take before a test gives up on it."""
 
 Event = dict[str, Any]

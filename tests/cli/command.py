@@ -13,16 +13,18 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from tests.cli.forks import Forks, loaded
+from tests.cli.forks import Fork, Forks, loaded, take_terminal
 
 COMMAND = (sys.executable, "-m", "sygen_bot")
-LIMIT_S = 20.0
+LIMIT_S = 30.0
+ANEW = {"PYTHONUTF8": "1"}
+"""Given to a command, among its variables, that is to run in a process that has loaded nothing yet."""
 _CONTROLS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-Z0-9]|\x1b[=>]|\x1b\][^\x07]*\x07")
 
 
@@ -43,18 +45,24 @@ _forks: Forks | None = None
 
 @contextmanager
 def quick_commands() -> Iterator[None]:
-    """While this is open, `run` forks its commands."""
+    """While this is open, commands are forked, but for those that are started anew."""
     global _forks
     with loaded() as _forks:
         yield
     _forks = None
 
 
+def _forks_for(env: Mapping[str, str]) -> Forks | None:
+    """None if the command has to be started anew: Python reads its own variables only when it starts."""
+    return None if any(name.startswith("PYTHON") for name in env) else _forks
+
+
 def run(home: Path, *arguments: str, given: str | None = None, **more: str) -> subprocess.CompletedProcess[str]:
     """`sygen ARGUMENTS` to its end. Whatever it is told to do, it never shows a traceback."""
-    if _forks is None:
+    env = environment(home, **more)
+    if (forks := _forks_for(env)) is None:
         return run_anew(home, *arguments, given=given, **more)
-    ended = _forks.run(arguments, environment(home, **more), given=given or "", timeout_s=LIMIT_S)
+    ended = forks.run(arguments, env, given=given or "", timeout_s=LIMIT_S)
     assert "Traceback" not in ended.stdout + ended.stderr
     return ended
 
@@ -84,14 +92,15 @@ class Running:
     """`sygen ARGUMENTS` with pipes, while it runs."""
 
     def __init__(self, home: Path, *arguments: str, stdin: Path = Path(os.devnull), **more: str) -> None:
+        env = environment(home, **more)
+        self.process: subprocess.Popen[bytes] | Fork
         with stdin.open("rb") as given:
-            self.process = subprocess.Popen(
-                [*COMMAND, *arguments],
-                env=environment(home, **more),
-                stdin=given,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-            )
+            if (forks := _forks_for(env)) is not None:
+                self.process = forks.start(arguments, env, given.fileno())
+            else:
+                self.process = subprocess.Popen(
+                    [*COMMAND, *arguments], env=env, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+                )
 
     def __enter__(self) -> Self:
         return self
@@ -112,7 +121,7 @@ class Running:
         if number is not None:
             self.process.send_signal(number)
         out, err = self.process.communicate(timeout=LIMIT_S)
-        return self.process.returncode, out.decode(), err.decode()
+        return self.process.wait(), out.decode(), err.decode()
 
     def __exit__(self, *_exc: object) -> None:
         if self.process.poll() is None:
@@ -134,15 +143,20 @@ class Terminal:
 
     def __init__(self, home: Path, *arguments: str, **more: str) -> None:
         self._master, slave = pty.openpty()
-        self.process = subprocess.Popen(
-            [*COMMAND, *arguments],
-            env=environment(home, **{"COLUMNS": "100", "LINES": "40", **more}),
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-            preexec_fn=_take_terminal,
-        )
+        env = environment(home, **{"COLUMNS": "100", "LINES": "40", **more})
+        self.process: subprocess.Popen[bytes] | Fork
+        if (forks := _forks_for(env)) is not None:
+            self.process = forks.start_on(slave, arguments, env)
+        else:
+            self.process = subprocess.Popen(
+                [*COMMAND, *arguments],
+                env=env,
+                stdin=slave,
+                stdout=slave,
+                stderr=slave,
+                start_new_session=True,
+                preexec_fn=take_terminal,
+            )
         os.close(slave)
         self.seen = ""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a read may end in the middle of a sign
@@ -213,9 +227,3 @@ class Terminal:
         self.process.wait()
         if self._master >= 0:
             os.close(self._master)
-
-
-def _take_terminal() -> None:
-    import fcntl
-
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)

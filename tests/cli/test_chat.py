@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from sygen_bot.cli.chat_answer import finished_length
-from tests.cli.command import Running, Terminal, run, serving
+from tests.cli.command import ANEW, Running, Terminal, run, serving
 from tests.cli.conftest import Served
 
 
 def test_it_answers_with_markdown_and_shows_what_the_agent_does(served: Served) -> None:
-    with Terminal(served.home, "chat", "--chat", "11") as terminal:
+    """In a process that has loaded nothing before, as the others here are not."""
+    with Terminal(served.home, "chat", "--chat", "11", **ANEW) as terminal:
         terminal.expect("Sygen")
         terminal.expect("chat 11")
         terminal.send("TOOL Read {}\x1b\rSAY # Title\x1b\rSAY some **bold** words and <b>tags</b>\r")

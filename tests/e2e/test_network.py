@@ -153,6 +153,7 @@ async def test_who_takes_the_place_of_a_gateway_is_not_believed(
 ) -> None:
     """It does not get the token either."""
     watch.expect_lost_connections()
+    watch.expect(r"\b426\b")  # whoever asks the impostor for a file is told to open a WebSocket
     gateway = await serve()
     secret = (gateway.home / "keys/identity.key").read_bytes()
     identity = base64.b64encode(bytes(PrivateKey(secret).public_key)).decode()

@@ -23,8 +23,17 @@ if TYPE_CHECKING:
     from sygen_bot.providers.base import Availability, Provider, ProviderInfo, Turn
     from sygen_bot.session.key import SessionKey
 
-_PATIENCE_S = 20.0
-_LOADED_BEFORE = ("sygen_bot.orchestrator.lifecycle", "sygen_bot.testing.scripted", "asyncpg")
+_PATIENCE_S = 40.0
+_LOADED_BEFORE = (
+    *("sygen_bot.orchestrator.lifecycle", "sygen_bot.testing.scripted", "asyncpg"),
+    *(
+        "cffi.cparser",
+        "encodings.ascii",
+        "pydantic.v1",
+        "uvicorn.lifespan.off",
+        "uvicorn.protocols.http.httptools_impl",
+    ),
+)
 
 
 class Plan(msgspec.Struct):

@@ -19,7 +19,7 @@ from tests.integration.crash_gateway import Lives, Plan, executions, lives
 pytestmark = pytest.mark.integration
 
 KILLS = 12
-PATIENCE_S = 20.0
+PATIENCE_S = 40.0
 AUTHORIZED = {b"Authorization": f"Bearer {TOKEN}".encode()}
 
 
@@ -101,7 +101,7 @@ async def test_whatever_was_taken_ends_once_and_is_told_once(tmp_path: Path) -> 
         await caller.prepare()
         calling = asyncio.create_task(caller.keep_calling())
         for _ in range(KILLS):
-            await asyncio.sleep(chance.uniform(0.05, 0.5))
+            await asyncio.sleep(chance.uniform(0.05, 0.3))
             await gateway.end()
             await gateway.begin()
             await asyncio.wait_for(gateway.up.wait(), PATIENCE_S)

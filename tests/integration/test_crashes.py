@@ -28,10 +28,10 @@ from tests.integration.crash_gateway import Lives, Plan, executions, lives
 pytestmark = pytest.mark.integration
 
 KILLS = 30
-SESSIONS = 20
-LONGEST_LIFE_S = 0.7
+SESSIONS = 12
+LONGEST_LIFE_S = 0.5
 MOST_AHEAD = 3
-PATIENCE_S = 20.0
+PATIENCE_S = 40.0
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,7 @@ async def test_an_answer_survives_two_hundred_cuts_and_a_second_device_hears_the
     talker = Talker()
     async with (
         served(tmp_path / "home", talker) as port,
-        FaultProxy(port, seed=7, most_bytes=6000, most_cuts=CUTS) as proxy,
+        FaultProxy(port, seed=7, most_bytes=4000, most_cuts=CUTS) as proxy,
         device(proxy.port) as cut,
         device(port) as whole,
         following(cut) as on_cut,
