@@ -30,6 +30,7 @@ class Http(HttpToolsProtocol):
         socket.connection_made(self.transport)
         socket.open(Request(self.url.decode("latin-1"), headers, method=self.scope["method"]))
         self.transport.set_protocol(socket)
+        self.parser = None  # type: ignore[assignment]  # as when a connection ends: the two would hold each other in memory
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's name
         body = refusal(400, "This is not a valid HTTP request.").body

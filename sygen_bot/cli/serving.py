@@ -26,6 +26,8 @@ from sygen_bot.orchestrator.providers import build_providers
 from sygen_bot.paths import Paths
 
 _HARD_STOP_S: Final = 3.0
+_COLLECT_AFTER: Final = (5_000, 20, 50)
+"""Of `gc.set_threshold`: what connections and turns are made of stays, and was looked through too often (CPython's own are 700, 10, 10)."""
 _log = structlog.get_logger(__name__)
 
 
@@ -70,6 +72,7 @@ async def serve_until_stopped(overrides: dict[str, object]) -> None:
             await read_token_again()
             certificate = settings.api.tls_cert
             gc.freeze()  # what is there by now stays; looking through all of it again would stall the loop for 50 ms
+            gc.set_threshold(*_COLLECT_AFTER)
             gc.enable()
             lock.publish(
                 url=gateway.url,

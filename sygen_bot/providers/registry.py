@@ -14,6 +14,8 @@ from sygen_bot.providers.base import Availability, Provider, ProviderInfo
 PREFERENCE: Final = ("claude", "codex", "gemini", "openai", "local")
 """Who is asked when nobody is named: the first of these that can run. Others run only when they are named."""
 
+_NOT_CHECKED: Final = Availability(available=False, reason="It has not been checked yet.")
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -53,7 +55,7 @@ class ProviderRegistry:
 
     def check_of(self, provider_id: str) -> Availability:
         """What the last check said; a provider that was never checked counts as unavailable."""
-        return self._checks.get(provider_id, Availability(available=False, reason="It has not been checked yet."))
+        return self._checks.get(provider_id, _NOT_CHECKED)
 
     def cards(self) -> list[ProviderCard]:
         """The providers that can run now, as clients see them."""
