@@ -19,7 +19,7 @@ EPILOG: Final = (
     "Exit codes: 0 stopped; 1 it could not run; 2 the configuration is wrong, one line on stderr for each problem."
 )
 
-_SWITCH_S: Final = 0.0005
+_SWITCH_S: Final = 0.0001
 _DONE_WITHOUT: Final = ("rich", "pydantic.v1")
 """What libraries of the gateway load if they can, and nothing here uses: 70 ms of a start, and 9 MiB.
 

@@ -97,17 +97,16 @@ class Pump:
                 if job.has_ended:
                     break
                 if isinstance(event, TextDelta):
-                    data = speakable(event.data)
-                    if not data:
+                    if not event.data:
                         continue
-                    if not words.fit(data):
+                    if spoke_in and spoke_in == share.turn_of_loop:
+                        fits = words.gather(event.data)
+                    else:
+                        fits = words.say_at_once(event)
+                        has_spoken = True
+                    if not fits:
                         session.stop(job, "answer_too_large")
                         break
-                    if spoke_in and spoke_in == share.turn_of_loop:
-                        words.gather(data)
-                    else:
-                        words.say(event if data is event.data else TextDelta(data))
-                        has_spoken = True
                 else:
                     words.hand_on()
                     if isinstance(event, Finished):
@@ -149,12 +148,33 @@ class _Words:
         self._measured = 0  # characters
         job.hand_on = self.hand_on
 
-    def fit(self, data: str) -> bool:
-        """Whether the answer stays within its bounds with `data`. Measures only where a guess is not enough."""
+    def say_at_once(self, delta: TextDelta) -> bool:
+        """Hand it on, after what was gathered. Whether it fits: the answer stays within its bounds."""
+        data = speakable(delta.data)
         self._at_most += len(data) * _MOST_BYTES_OF_CHAR
-        return self._at_most <= self._room or self._fits_when_measured(data)
+        if self._at_most > self._room and not self._fits_when_measured(data):
+            return False
+        if self._gathered:
+            self.hand_on()
+        self._say(delta if data is delta.data else TextDelta(data))
+        return True
+
+    def gather(self, data: str) -> bool:
+        """Keep it for the end of this turn of the loop. Whether it fits."""
+        size = len(data)
+        self._at_most += size * _MOST_BYTES_OF_CHAR
+        if self._at_most > self._room and not self._fits_when_measured(speakable(data)):
+            return False
+        if not self._gathered:
+            self._loop.call_soon(self.hand_on)
+        self._gathered.append(data)
+        self._chars += size
+        if self._chars >= _MOST_CHARS:
+            self.hand_on()
+        return True
 
     def _fits_when_measured(self, data: str) -> bool:
+        """The guess is not enough: measure what was said since the last time."""
         self.hand_on()
         text = self._log.text(self._turn_id, start=self._measured)
         self._room -= _wire_size(text)
@@ -162,34 +182,23 @@ class _Words:
         self._at_most = len(data) * _MOST_BYTES_OF_CHAR
         return self._at_most <= self._room or _wire_size(data) <= self._room
 
-    def say(self, delta: TextDelta) -> None:
-        """Hand it on at once."""
-        if self._gathered:
-            self.hand_on()
+    def _say(self, delta: TextDelta) -> None:
         self._append(self._turn_id, delta)
         self._unsaved += len(delta.data)
         if self._unsaved >= UNSAVED_CHARS:
             self._unsaved = 0
             self._record.hurry()
 
-    def gather(self, data: str) -> None:
-        if not self._gathered:
-            self._loop.call_soon(self.hand_on)
-        self._gathered.append(data)
-        self._chars += len(data)
-        if self._chars >= _MOST_CHARS:
-            self.hand_on()
-
     def hand_on(self) -> None:
         """Put what was gathered into the log, unless the turn has its end."""
         if self._gathered:
-            text = "".join(self._gathered)
+            text = speakable("".join(self._gathered))
             self._gathered.clear()
             self._chars = 0
             is_large = len(text) * _MOST_BYTES_OF_CHAR > MAX_GATHERED_BYTES and _wire_size(text) > MAX_GATHERED_BYTES
             size = MAX_GATHERED_BYTES // _MOST_BYTES_OF_CHAR if is_large else len(text)
             for start in range(0, 0 if self._job.has_ended else len(text), size):
-                self.say(TextDelta(text[start : start + size]))
+                self._say(TextDelta(text[start : start + size]))
 
 
 def _wire_size(text: str) -> int:
