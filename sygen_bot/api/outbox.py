@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 import threading
@@ -28,7 +29,8 @@ _NICENESS: Final = 10
 def _step_back() -> None:
     """Where there are fewer processors than work, whoever waits for a small frame goes first. Elsewhere a thread has no priority of its own."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
 
 
 _LARGE: Final = ThreadPoolExecutor(2, "large frames", initializer=_step_back)

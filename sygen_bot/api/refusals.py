@@ -28,6 +28,7 @@ _CODES: Final = {
     416: "range_not_satisfiable",
     422: "invalid",
     429: "rate_limited",
+    431: "too_large",
     503: "unavailable",
 }
 _STATUSES: Final = {

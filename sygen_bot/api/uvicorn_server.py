@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket as sockets
 from collections.abc import Callable
-from typing import TypeVar, cast
+from http import HTTPStatus
+from typing import Final, TypeVar, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -15,12 +16,42 @@ from websockets.http11 import Request
 from sygen_bot.api.refusals import refusal
 from sygen_bot.api.socket import WebSocket
 
+MAX_HEAD_BYTES: Final = 64 * 1024
 _TICK_S = 1.0
 _T = TypeVar("_T")
 
 
 class Http(HttpToolsProtocol):
-    """uvicorn's HTTP, with our shape of error for what is no HTTP at all, and with WebSockets that do not read a request again."""
+    """uvicorn's HTTP, with our shape of error for what is no HTTP at all, an end to endless heads and trailers, and WebSockets that do
+    not read a request again.
+    """
+
+    _got_ahead = False
+    _bytes_in_vain = 0
+    """How much has come since a request, its body or its end was last got at: all of it is kept until then."""
+
+    def data_received(self, data: bytes) -> None:
+        self._got_ahead = False
+        super().data_received(data)
+        self._bytes_in_vain = 0 if self._got_ahead else self._bytes_in_vain + len(data)
+        if self._bytes_in_vain > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self._refuse(431, "The headers of this request are too large.")
+
+    def on_message_begin(self) -> None:
+        self._got_ahead = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._got_ahead = True
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._got_ahead = True
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._got_ahead = True
+        super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:
         self.connections.discard(self)
@@ -33,9 +64,13 @@ class Http(HttpToolsProtocol):
         self.parser = None  # type: ignore[assignment]  # as when a connection ends: the two would hold each other in memory
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's name
-        body = refusal(400, "This is not a valid HTTP request.").body
-        head = f"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
-        self.transport.write(head.encode() + body)
+        self._refuse(400, "This is not a valid HTTP request.")
+
+    def _refuse(self, status: int, sentence: str) -> None:
+        body = refusal(status, sentence).body
+        head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            self.transport.write(head.encode() + body)
         self.transport.close()
 
 

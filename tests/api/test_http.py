@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -14,7 +15,7 @@ import pytest
 from sygen_bot.orchestrator.lifecycle import Gateway
 from tests.api.bare import bare_server
 from tests.api.conftest import Serve
-from tests.api.wire import TOKEN, client, raw_http
+from tests.api.wire import PATIENCE_S, TOKEN, client, raw_http
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -216,6 +217,45 @@ async def test_a_malformed_request_has_the_one_error_shape(gateway: Gateway, nam
         assert_error(status, headers, body, 400, "bad_request")
     async with browser(gateway, None) as http:
         assert (await http.get("/health")).status_code == 200
+
+
+ENDLESS = {
+    "a header": (b"GET /health HTTP/1.1\r\nHost: x\r\nX-Long: ", b"a" * 40_000),
+    "a name": (b"GET /health HTTP/1.1\r\nHost: x\r\n", b"a" * 40_000),
+    "headers": (b"GET /health HTTP/1.1\r\nHost: x\r\n", b"X-Some: thing\r\n" * 3000),
+    "an upgrade": (b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n", b"X-Some: thing\r\n" * 3000),
+    "an address": (b"GET /", b"a" * 40_000),
+    "trailers": (
+        b"POST /api/tasks HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n",
+        b"X-Some: thing\r\n" * 3000,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ENDLESS)
+async def test_a_head_that_never_ends_is_refused(gateway: Gateway, name: str) -> None:
+    begin, more = ENDLESS[name]
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    answer = asyncio.create_task(reader.read())
+    writer.write(begin)
+    for _ in range(100):
+        writer.write(more)
+        if (await asyncio.wait({answer}, timeout=0.05))[0]:
+            break
+    with suppress(ConnectionResetError):
+        said = await asyncio.wait_for(answer, PATIENCE_S)
+        assert said.startswith(b"HTTP/1.1 431 " if name != "trailers" else b"HTTP/1.1 401 ")
+    writer.close()
+    async with browser(gateway, None) as http:
+        assert (await http.get("/health")).status_code == 200
+
+
+async def test_long_headers_and_long_bodies_are_taken(gateway: Gateway) -> None:
+    async with browser(gateway) as http:
+        assert (await http.get("/health", headers={"X-Long": "a" * 50_000})).status_code == 200
+        body = b'{"prompt": "SAY hi"' + b" " * 900_000 + b"}"
+        answer = await http.post("/api/tasks", content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 201
 
 
 UPGRADE = "Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
