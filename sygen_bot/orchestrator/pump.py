@@ -130,6 +130,7 @@ class Pump:
         finally:
             words.hand_on()
             await events.aclose()
+            job.hand_on = _nothing_more
         return Finished()
 
 
@@ -206,6 +207,12 @@ class _Words:
             size = MAX_GATHERED_BYTES // _MOST_BYTES_OF_CHAR if is_large else len(text)
             for start in range(0, 0 if self._job.has_ended else len(text), size):
                 self._say(TextDelta(text[start : start + size]))
+
+
+def _nothing_more() -> None:
+    """All is handed on. The turn lets go of what was said: in a cycle with it, large answers would stay in memory until the collector finds
+    them, and then be freed all at once, with the loop waiting.
+    """
 
 
 def _wire_size(text: str) -> int:
