@@ -19,9 +19,29 @@
       return text;
     }
   };
-  new PerformanceObserver((list) => {
-    for (const { startTime, duration } of list.getEntries()) probe.long.push([startTime, duration]);
-  }).observe({ entryTypes: ["longtask"] });
+  const note = (entries) => probe.long.push(...entries.map(({ duration }) => duration));
+  const tasks = new PerformanceObserver((list) => note(list.getEntries()));
+  tasks.observe({ entryTypes: ["longtask"] });
+  /** Wait until the page has nothing to do, and all that took long is noted. */
+  const settled = async () => {
+    await new Promise((then) => requestIdleCallback(then));
+    note(tasks.takeRecords());
+  };
+  /** Says `text` in a second, when nobody watches. */
+  probe.begin = async (text) => {
+    await settled();
+    setTimeout(() => {
+      probe.arrivals.length = probe.seen.length = probe.long.length = 0;
+      const box = document.querySelector("textarea");
+      box.focus();
+      document.execCommand("insertText", false, text);
+      box.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true, cancelable: true }));
+    }, 1000);
+  };
+  probe.end = async () => {
+    await settled();
+    return { arrivals: probe.arrivals, seen: probe.seen, long: probe.long };
+  };
 
   let last = -1;
   const look = () => {

@@ -196,3 +196,33 @@ async def test_a_long_conversation_is_read_page_by_page(person: Person) -> None:
     await latest.click()
     await expect(person.page.get_by_text("the last one").last).to_be_in_viewport()
     await expect(latest).to_be_hidden()
+
+
+async def test_a_long_answer_stays_where_it_is_read(person: Person) -> None:
+    """What is out of sight is not laid out, and is as high as when it is."""
+    paragraphs = [f"## Part {number}\n\n{'Some words of it. ' * (number * 7 % 40)}" for number in range(80)]
+    await person.come_to_new_chat()
+    await person.ask("\n\n".join(paragraphs), "Part 79")
+    await person.page.set_viewport_size({"width": 390, "height": 844})
+    await person.page.reload()
+    await expect(person.page.get_by_role("heading", name="Part 79")).to_be_attached()
+    jumps, last = await person.page.evaluate(_JUMPS, "#messages")
+    assert jumps == []
+    assert int(last.removeprefix("Part ")) < 40  # it went a long way
+
+
+_JUMPS = """async (list) => {
+    const frame = () => new Promise(requestAnimationFrame);
+    const scroller = document.querySelector(list);
+    const inSight = () => [...scroller.querySelectorAll("h4")].find((part) => part.getBoundingClientRect().top > 150);
+    const jumps = [];
+    for (let step = 0; step < 60; step++) {
+        const part = inSight();
+        const before = part.getBoundingClientRect().top;
+        scroller.scrollBy(0, -300);
+        for (let frames = 0; frames < 4; frames++) await frame();
+        const moved = part.getBoundingClientRect().top - before;
+        if (Math.abs(moved - 300) > 1) jumps.push([part.textContent, moved]);
+    }
+    return [jumps, inSight().textContent];
+}"""

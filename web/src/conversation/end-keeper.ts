@@ -55,6 +55,12 @@ export class EndKeeper {
     if (this.#end - this.#top >= 1) this.#write(element, this.#end);
   }
 
+  /** At once: while one comes nearer step by step, rows are drawn that are higher than they were guessed to be. */
+  toStart(): void {
+    this.tell({ kind: "elsewhere" });
+    if (this.#element !== null) this.#write(this.#element, 0);
+  }
+
   toEnd(): void {
     this.tell({ kind: "toEnd" });
     this.pin();

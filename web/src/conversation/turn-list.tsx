@@ -23,9 +23,9 @@ import styles from "./turn-list.module.css";
 /** Above the first turn, where earlier ones are loaded. */
 const TOP = 56;
 const BOTTOM = 24;
-/** So many turns before the first one, the ones before it are asked for. */
+/** When there are no more turns above what is seen, the ones before them are asked for. */
 const LOAD_AHEAD = 6;
-/** Rows that are drawn beyond the edges. */
+/** Rows that are drawn beyond the edges, unless they are high. */
 const OVERSCAN = 4;
 /** Further than any conversation reaches: the browser stops at the end. */
 const END = 1e9;
@@ -75,7 +75,7 @@ export function TurnList({ transcript }: { transcript: Transcript }): JSX.Elemen
   const first = drawn[0];
 
   useLayoutEffect(() => keeper.pin());
-  useLoadingOlder(transcript, first === undefined ? null : first.index);
+  useLoadingOlder(transcript, virtualizer.range?.startIndex ?? null);
   useEffect(() => {
     return () => {
       memory.heights = virtualizer.takeSnapshot();
@@ -99,6 +99,13 @@ export function TurnList({ transcript }: { transcript: Transcript }): JSX.Elemen
         aria-label={t("conversation.said")}
         onClickCapture={({ target }) => {
           if (target instanceof Element && target.closest("[aria-expanded]") !== null) keeper.hold();
+        }}
+        onKeyDown={(event) => {
+          if (event.target !== event.currentTarget || event.shiftKey) return;
+          if (event.key === "Home") keeper.toStart();
+          else if (event.key === "End") keeper.toEnd();
+          else return;
+          event.preventDefault();
         }}
       >
         <div class={styles["all"]} style={{ height: `${virtualizer.getTotalSize()}px` }}>
@@ -174,9 +181,9 @@ function placeOf(items: readonly Item[], memory: ChatMemory, guess: (index: numb
 }
 
 /** What is before the first turn is read when one comes near it; after a failure somebody has to ask. */
-function useLoadingOlder(transcript: Transcript, firstDrawn: number | null): void {
+function useLoadingOlder(transcript: Transcript, firstSeen: number | null): void {
   const hasFailed = useRef(false);
-  const isNear = firstDrawn !== null && firstDrawn <= LOAD_AHEAD - OVERSCAN;
+  const isNear = firstSeen !== null && firstSeen <= LOAD_AHEAD;
   const wants = isNear && transcript.hasMore.value && !transcript.isLoadingOlder.value;
   useEffect(() => {
     if (!isNear) hasFailed.current = false;

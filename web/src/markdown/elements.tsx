@@ -11,7 +11,7 @@ import { CodeBlock } from "./code-block.tsx";
 import { GrowingMarkdown, type Block } from "./growing.ts";
 import { hiddenHost, safeAddress, withoutTurns } from "./links.ts";
 import styles from "./markdown.module.css";
-import { paged, runsOf, type Run } from "./runs.ts";
+import { paged, pagesOf, type Page, type Run } from "./pages.ts";
 
 interface MarkdownGiven {
   readonly text: string;
@@ -25,14 +25,11 @@ export function Elements({ text, isStreaming = false }: MarkdownGiven): JSX.Elem
   return <Drawn blocks={growing.current.read(text, isStreaming)} />;
 }
 
-/** Of so many blocks the browser lays out only those in sight. */
-const MANY = 40;
-
 export function Drawn({ blocks }: { blocks: readonly Block[] }): JSX.Element {
   return (
-    <div class={styles["markdown"]} data-long={blocks.length > MANY || undefined}>
-      {paged(runsOf(blocks)).map((runs) => (
-        <Runs key={runs[0]?.key} runs={runs} />
+    <div class={styles["markdown"]}>
+      {pagesOf(blocks).map((page) => (
+        <OnePage key={page.key} page={page} />
       ))}
     </div>
   );
@@ -41,17 +38,41 @@ export function Drawn({ blocks }: { blocks: readonly Block[] }): JSX.Element {
 const isSame = <T,>(some: readonly T[], others: readonly T[]): boolean =>
   some.length === others.length && some.every((one, at) => one === others[at]);
 
-class Runs extends Component<{ readonly runs: readonly Run[] }> {
-  override shouldComponentUpdate({ runs }: { readonly runs: readonly Run[] }): boolean {
-    const before = this.props.runs;
+interface PageGiven {
+  readonly page: Page;
+}
+
+/** What was drawn once is laid out again only where it is in sight: by then the browser knows how high it is. */
+class OnePage extends Component<PageGiven, { readonly wasDrawn: boolean }> {
+  override state = { wasDrawn: false };
+  #frame = 0;
+
+  override componentDidMount(): void {
+    const next = (then: () => void): void => void (this.#frame = requestAnimationFrame(then));
+    next(() => next(() => this.setState({ wasDrawn: true })));
+  }
+
+  override componentWillUnmount(): void {
+    cancelAnimationFrame(this.#frame);
+  }
+
+  override shouldComponentUpdate({ page: { runs } }: PageGiven, { wasDrawn }: { readonly wasDrawn: boolean }): boolean {
+    const before = this.props.page.runs;
     return (
+      wasDrawn !== this.state.wasDrawn ||
       runs.length !== before.length ||
       !runs.every(({ key, blocks }, at) => key === before[at]?.key && isSame(blocks, before[at].blocks))
     );
   }
 
   override render(): ComponentChild {
-    return this.props.runs.map((run) => <OneRun key={run.key} run={run} />);
+    return (
+      <div class={styles["page"]} data-drawn={this.state.wasDrawn || undefined}>
+        {this.props.page.runs.map((run) => (
+          <OneRun key={run.key} run={run} />
+        ))}
+      </div>
+    );
   }
 }
 

@@ -157,7 +157,7 @@ describe("a text in pieces", () => {
       1, 1, 402,
     ]);
     expect(atOnce(`text above\n${table}\n\nbelow`)).toMatch(
-      /^<div[^>]*><p dir="auto">text above<\/p>.*<p dir="auto">below<\/p>/s,
+      /^<div[^>]*><div[^>]*><p dir="auto">text above<\/p>.*<p dir="auto">below<\/p>/s,
     );
   });
 

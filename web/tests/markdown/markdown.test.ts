@@ -25,7 +25,7 @@ const ALLOWED_ELEMENTS = new Set(
   ),
 );
 const ALLOWED_ATTRIBUTES = new Set(
-  "class dir href target data-long rel title role aria-label tabindex type disabled checked start style aria-pressed aria-hidden focusable width height viewBox fill stroke d x x1 x2 y y1 y2 rx ry r cx cy points stroke-width stroke-linecap stroke-linejoin".split(
+  "class dir href target rel title role aria-label tabindex type disabled checked start style aria-pressed aria-hidden focusable width height viewBox fill stroke d x x1 x2 y y1 y2 rx ry r cx cy points stroke-width stroke-linecap stroke-linejoin".split(
     " ",
   ),
 );
