@@ -22,6 +22,7 @@ _CODES: Final = {
     403: "forbidden",
     404: "not_found",
     405: "not_found",
+    408: "timeout",
     409: "conflict",
     413: "too_large",
     415: "unsupported_media",

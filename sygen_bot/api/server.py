@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket as sockets
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -103,7 +104,7 @@ class ApiServer:
         self._uvicorn = UvicornServer(
             uvicorn.Config(
                 CrossOrigin(app, allowed_origins=context.allowed_origins) if context.allowed_origins else app,
-                http=Http,
+                http=partial(Http, head_timeout_s=limits.auth_timeout_s),  # type: ignore[arg-type]  # as with `ws`
                 ws=websocket_factory(  # type: ignore[arg-type]  # any callable that makes a protocol will do
                     self,
                     max_frame_bytes=limits.max_frame_bytes,

@@ -6,7 +6,7 @@ import asyncio
 import socket as sockets
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -22,15 +22,30 @@ _T = TypeVar("_T")
 
 
 class Http(HttpToolsProtocol):
-    """uvicorn's HTTP, with our shape of error for what is no HTTP at all, an end to endless heads and trailers, and WebSockets that do
-    not read a request again.
+    """uvicorn's HTTP, with our shape of error for what is no HTTP at all, an end to endless heads and trailers, one to heads that do not
+    come within `head_timeout_s`, and WebSockets that do not read a request again.
     """
+
+    def __init__(self, *args: Any, head_timeout_s: float = 10.0, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._head_timeout_s = head_timeout_s
+        self._head_timer: asyncio.TimerHandle | None = None
 
     _got_ahead = False
     _bytes_in_vain = 0
     """How much has come since a request, its body or its end was last got at: all of it is kept until then."""
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._has_head()
+        super().connection_lost(exc)
+
     def data_received(self, data: bytes) -> None:
+        if self._head_timer is None and (self.cycle is None or self.cycle.response_complete):
+            self._await_head()
         self._got_ahead = False
         super().data_received(data)
         self._bytes_in_vain = 0 if self._got_ahead else self._bytes_in_vain + len(data)
@@ -43,6 +58,7 @@ class Http(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._got_ahead = True
+        self._has_head()
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -62,6 +78,16 @@ class Http(HttpToolsProtocol):
         socket.open(Request(self.url.decode("latin-1"), headers, method=self.scope["method"]))
         self.transport.set_protocol(socket)
         self.parser = None  # type: ignore[assignment]  # as when a connection ends: the two would hold each other in memory
+
+    def _await_head(self) -> None:
+        self._head_timer = self.loop.call_later(
+            self._head_timeout_s, self._refuse, 408, "The request did not come in time."
+        )
+
+    def _has_head(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's name
         self._refuse(400, "This is not a valid HTTP request.")

@@ -250,6 +250,36 @@ async def test_a_head_that_never_ends_is_refused(gateway: Gateway, name: str) ->
         assert (await http.get("/health")).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "before", [b"", b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"], ids=["at first", "after a request"]
+)
+@pytest.mark.parametrize("begin", [b"\r\n", b"GET /hea", b"GET /health HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+async def test_a_head_that_does_not_come_is_not_waited_for(serve: Serve, before: bytes, begin: bytes) -> None:
+    """As long as a new socket may take to authenticate. What keeps coming makes no difference."""
+    async with serve({"api.auth_timeout_s": 0.3}) as gateway:
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        if before:
+            writer.write(before)
+            assert b"200 OK" in await reader.readuntil(b"}")
+        answer = asyncio.create_task(reader.read())
+        for byte in (begin + b"a" * 1_000 if begin.strip() else begin * 1_000).decode():
+            writer.write(byte.encode())
+            if (await asyncio.wait({answer}, timeout=0.02))[0]:
+                break
+        with suppress(ConnectionResetError):
+            assert (await asyncio.wait_for(answer, PATIENCE_S)).startswith(b"HTTP/1.1 408 ")
+        writer.close()
+
+
+async def test_a_connection_without_a_word_is_closed(serve: Serve) -> None:
+    async with serve({"api.auth_timeout_s": 0.2}) as gateway:
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        said = await asyncio.wait_for(reader.read(), PATIENCE_S)
+        assert said.startswith(b"HTTP/1.1 408 ")
+        assert b'"code":"timeout"' in said
+        writer.close()
+
+
 async def test_long_headers_and_long_bodies_are_taken(gateway: Gateway) -> None:
     async with browser(gateway) as http:
         assert (await http.get("/health", headers={"X-Long": "a" * 50_000})).status_code == 200
