@@ -3,6 +3,14 @@
 import { signal, type ReadonlySignal } from "@preact/signals";
 import { AT_END, followed, type FollowEvent, type Following } from "./follow.ts";
 
+/** It is resized as long as less than this goes by between two steps, in ms. */
+const RESIZED_MS = 100;
+
+interface Read {
+  readonly words: Element;
+  readonly offset: number;
+}
+
 export class EndKeeper {
   readonly following: ReadonlySignal<Following>;
 
@@ -11,6 +19,9 @@ export class EndKeeper {
   /** Where it was seen last, and where its end was. */
   #top = 0;
   #end = 0;
+  /** What was read when it came to rest, and how far below the upper edge that was. */
+  #read: Read | null = null;
+  #rewrapping: ReturnType<typeof setTimeout> | undefined;
 
   /** `isAtEnd`: where one begins. */
   constructor(isAtEnd: boolean) {
@@ -32,17 +43,28 @@ export class EndKeeper {
       const distance = element.scrollHeight - element.clientHeight - element.scrollTop - deltaY;
       this.tell({ kind: "scrolled", distance, moved: deltaY, isByPerson: true });
     };
+    const whenStill = (): void => {
+      if (this.#rewrapping === undefined) this.#read = wordsAtTop(element);
+    };
+    let width = element.clientWidth;
     const sizes = new ResizeObserver(() => {
-      whenResized(element.clientWidth);
+      if (element.clientWidth !== width) this.#rewrap(element);
+      width = element.clientWidth;
+      whenResized(width);
       this.pin();
     });
     element.addEventListener("scroll", whenScrolled, { passive: true });
+    element.addEventListener("scrollend", whenStill, { passive: true });
     element.addEventListener("wheel", whenWheeled, { passive: true });
     sizes.observe(element);
     return () => {
       this.#element = null;
       element.removeEventListener("scroll", whenScrolled);
+      element.removeEventListener("scrollend", whenStill);
       element.removeEventListener("wheel", whenWheeled);
+      clearTimeout(this.#rewrapping);
+      this.#rewrapping = undefined;
+      this.#read = null;
       sizes.disconnect();
     };
   }
@@ -84,6 +106,23 @@ export class EndKeeper {
     if (this.#element !== null && !hasJustLeft) this.#write(this.#element, top);
   }
 
+  /** Lines are as wide as never before: lay out all of them once, and go back to what was read. */
+  #rewrap(element: HTMLElement): void {
+    clearTimeout(this.#rewrapping);
+    this.#rewrapping = setTimeout(() => {
+      element.dataset["rewraps"] = "";
+      requestAnimationFrame(() =>
+        requestAnimationFrame(() => {
+          delete element.dataset["rewraps"];
+          this.#rewrapping = undefined;
+          if (this.#read === null || !this.#read.words.isConnected || this.#following.peek().isFollowing) return;
+          const moved = offsetIn(element, this.#read.words) - this.#read.offset;
+          if (Math.abs(moved) >= 1) this.#write(element, element.scrollTop + moved);
+        }),
+      );
+    }, RESIZED_MS);
+  }
+
   #write(element: HTMLElement, top: number): void {
     element.scrollTop = top;
     this.#top = element.scrollTop;
@@ -105,6 +144,23 @@ export class EndKeeper {
     if (Math.abs(moved) >= 1 || hasChanged) this.tell({ kind: "scrolled", distance: end - top, moved, isByPerson });
   }
 }
+
+/** Where eyes rest, in px below the upper edge; between two blocks there may be nothing. */
+const EYES = [64, 80, 96, 112];
+
+function wordsAtTop(list: Element): Read | null {
+  const { left, width, top } = list.getBoundingClientRect();
+  for (const below of EYES) {
+    const words = document.elementFromPoint(left + width / 2, top + below);
+    if (words !== null && list.contains(words) && words.querySelector("p, li, pre, tr, div") === null) {
+      return { words, offset: offsetIn(list, words) };
+    }
+  }
+  return null;
+}
+
+const offsetIn = (list: Element, words: Element): number =>
+  words.getBoundingClientRect().top - list.getBoundingClientRect().top;
 
 /** Something in a turn, such as the output of a tool, takes the movement. */
 function isScrolledInside(target: EventTarget | null, list: Element): boolean {
