@@ -44,7 +44,8 @@ export class EndKeeper {
       this.tell({ kind: "scrolled", distance, moved: deltaY, isByPerson: true });
     };
     const whenStill = (): void => {
-      if (this.#rewrapping === undefined) this.#read = wordsAtTop(element);
+      if (this.#rewrapping !== undefined) return;
+      this.#read = this.#following.peek().isFollowing ? null : wordsAtTop(element);
     };
     let width = element.clientWidth;
     const sizes = new ResizeObserver(() => {
@@ -115,7 +116,7 @@ export class EndKeeper {
         requestAnimationFrame(() => {
           delete element.dataset["rewraps"];
           this.#rewrapping = undefined;
-          if (this.#read === null || !this.#read.words.isConnected || this.#following.peek().isFollowing) return;
+          if (this.#read?.words.isConnected !== true || this.#following.peek().isFollowing) return;
           const moved = offsetIn(element, this.#read.words) - this.#read.offset;
           if (Math.abs(moved) >= 1) this.#write(element, element.scrollTop + moved);
         }),
