@@ -92,8 +92,8 @@ export function Recorder({ gateway, onText, onFile, onClose }: RecorderGiven): J
     case "starting":
       return (
         <div class={styles["recorder"]} role="status">
-          <span class={styles["words"]}>{t("voice.starting")}</span>
           <IconButton icon={X} label={t("voice.cancel")} onClick={onClose} />
+          <span class={styles["words"]}>{t("voice.starting")}</span>
         </div>
       );
     case "recording":
@@ -101,12 +101,13 @@ export function Recorder({ gateway, onText, onFile, onClose }: RecorderGiven): J
         <Listening began={phase.began} recording={phase.recording} onDone={() => finish(phase)} onCancel={onClose} />
       );
     case "writing":
+      // To cancel is where it was, and never where one has just pressed, perhaps twice, to have it written down.
       return (
         <div class={styles["recorder"]} role="status">
+          <IconButton icon={X} label={t("voice.cancel")} onClick={onClose} />
           <span class={styles["words"]}>
             {phase.share < 1 ? t("voice.sending", { percent: Math.round(phase.share * 100) }) : t("voice.writing")}
           </span>
-          <IconButton icon={X} label={t("voice.cancel")} onClick={onClose} />
         </div>
       );
     case "failed":
