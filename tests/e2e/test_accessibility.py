@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -31,23 +32,34 @@ _FINDINGS = """async (only) => {
 
 
 _STILL = """async () => {
-    // A colour that fades has those that inherit it fade after it.
-    for (let round = 0; round < 100; round++) {
+    // A colour that fades has those that inherit it fade after it: two frames in a row have to be still.
+    const moves = ({ effect, playState }) => playState === "running" && effect.getComputedTiming().iterations !== Infinity;
+    for (let still = 0; still < 2; ) {
         await new Promise((resolve) => requestAnimationFrame(resolve));
-        const moving = document.getAnimations().filter(({ effect }) => effect.getComputedTiming().iterations !== Infinity);
-        if (moving.length === 0) return;
-        await Promise.all(moving.map(({ finished }) => finished.catch(() => undefined)));
+        still = document.getAnimations().some(moves) ? 0 : still + 1;
     }
 }"""
+
+
+async def stand_still(page: Page) -> None:
+    """Now and then a headless Chromium draws no more frames until it is asked for one."""
+    for _ in range(3):
+        try:
+            async with asyncio.timeout(15):
+                await page.evaluate(_STILL)
+                return
+        except TimeoutError:
+            await page.screenshot()
+    pytest.fail("the page draws no frames, or never stands still")
 
 
 async def look_over(page: Page) -> list[str]:
     """What is wrong with what is on the screen now. In the dark, only the colours are others."""
     await page.emulate_media(color_scheme="light")
-    await page.evaluate(_STILL)
+    await stand_still(page)
     light = await page.evaluate(_FINDINGS, TAGS)
     await page.emulate_media(color_scheme="dark")
-    await page.evaluate(_STILL)  # colours fade into each other
+    await stand_still(page)
     dark = await page.evaluate(_FINDINGS, ["color-contrast"])
     return [*light, *(f"dark: {finding}" for finding in dark)]
 

@@ -224,7 +224,10 @@ _REWRAPPED = """() => new Promise((done) => {
     new MutationObserver(() => "rewraps" in list.dataset || done()).observe(list, { attributes: true });
 })"""
 _JUMPS = """async (steps) => {
-    const frame = () => new Promise(requestAnimationFrame);
+    const frame = () => new Promise((then) => {
+        requestAnimationFrame(then);
+        setTimeout(then, 500); // a headless browser may draw none for a while
+    });
     const scroller = document.querySelector("#messages");
     const inSight = () => [...scroller.querySelectorAll("h4")].find((part) => part.getBoundingClientRect().top > 150);
     const jumps = [];
